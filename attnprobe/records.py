@@ -1,0 +1,523 @@
+"""Every record that passes between stages: pure data, no torch.
+
+    ScanOptions ─ load ─ LoadedModel ─ trace ─ Trace (Op, Tensor, Core, AttentionSite)
+                 ─ probe ─ Measurement, Curve, Prediction, NotMeasured ─ assemble ─ Scan ─ report
+
+Sequences are tuples. Unknown is None with a reason beside it, never 0. Derived values are properties.
+`LoadedModel` is the only record that holds something of torch's; nothing after `load` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SCHEMA_VERSION = 1
+
+Depth = Literal["static", "measured"]
+Level = Literal["head", "site", "model"]
+Exactness = Literal["exact", "sampled", "noisy", "modelled"]
+Phase = Literal["forward", "backward", "recompute"]
+Role = Literal["self", "cross", "pooling", "channel", "spatial", "external"]
+
+
+# ── what the user asked for ──────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanOptions:
+    """What the user asked for, as the command line or the Python call gave it."""
+
+    target: str
+    inputs: tuple[str, ...] = ()  # "ids:int64[2,128]"
+    batch_size: int | None = None
+    seq_len: int | None = None
+    dtype: str | None = None  # "float32", "bfloat16", "float16"; None: the model's own
+    weights: str | None = None  # a .safetensors file
+    device: str = "auto"  # where measured runs happen
+    target_device: str | None = None  # the device of the roofline prediction
+    static: bool = False
+    train: bool = False  # layers in training mode (dropout on)
+    backward: bool = True
+    lengths: tuple[int, ...] = ()  # of the cost-against-length curves; empty: chosen
+    repeats: int = 7
+    warmup: int = 2
+    seed: int = 0
+    probes: tuple[str, ...] = ()  # empty: all
+    skip_probes: tuple[str, ...] = ()
+
+
+# ── load ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputTensor:
+    """One tensor that the model was called with."""
+
+    name: str  # keyword, or "0", "1" … for positional ones
+    shape: tuple[int, ...]
+    dtype: str  # "int64", "float32"
+    origin: Literal["given", "guessed"]
+    note: str = ""  # how it was guessed
+
+
+@dataclass(slots=True, kw_only=True)
+class LoadedModel:
+    """A model ready to be called: `module(*args, **kwargs)`.
+
+    `module` may hold fake parameters (shapes without memory); `rebuild`, when there is one, makes the same
+    model for real.
+    """
+
+    module: nn.Module
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    target: str
+    entry: str  # "model.py:GPT()", "hf:llama"
+    inputs: tuple[InputTensor, ...]
+    loss: Callable[[Any, Any], Any] | None = None  # loss(outputs, inputs) -> scalar
+    causal: bool | None = None  # True: this model must not see the future
+    is_fake: bool = False
+    rebuild: Callable[[], nn.Module] | None = None
+    batches: tuple[tuple[tuple[Any, ...], dict[str, Any]], ...] = ()  # further (args, kwargs)
+    guessed: tuple[str, ...] = ()  # one sentence per guess
+
+
+# ── trace: one capture ───────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A line of the user's code."""
+
+    file: str  # relative to the working directory, or to the package that holds it
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(slots=True)
+class Tensor:
+    """What is known of a tensor that passed through the capture. No data."""
+
+    id: int
+    shape: tuple[int, ...]
+    dtype: str  # "float32"
+    itemsize: int  # bytes
+    storage: int  # tensors that share memory share this id
+    storage_bytes: int
+    origin: str = ""  # "parameter:NAME", "buffer:NAME", "input:NAME"; "" for a computed one
+    needs_weights: bool = False  # computed from parameters or floating inputs (masks and positions are not)
+
+    @property
+    def numel(self) -> int:
+        """Number of elements."""
+        count = 1
+        for size in self.shape:
+            count *= size
+        return count
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its elements (an expanded view counts as if it were dense)."""
+        return self.numel * self.itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A tensor argument of an op: stands for `Trace.tensors[id]`."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskSummary:
+    """What a mask lets through, read from its values.
+
+    A mask is [..., L, S]; entry (i, j) is visible when query i may attend to key j.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    visible_share: float  # visible entries / all entries
+    visible_pairs: int  # of one [L, S] plane, mean over planes, rounded down
+    is_causal: bool  # no plane shows a key later than its query (aligned at the last key)
+    window_left: int | None  # farthest visible key to the left, when less than the causal reach
+    window_right: int | None
+    fully_masked_rows: int  # queries without any visible key, over all planes
+    lowest: float  # the finite or infinite number that hides an entry; 0 for a bool mask
+    is_dense_bias: bool = False  # values other than "visible 0" and "hidden": a position bias as well
+
+
+@dataclass(slots=True)
+class Op:
+    """One executed ATen op."""
+
+    index: int
+    name: str  # "aten.bmm.default"
+    function: str  # the torch function of the user's code during which it ran, "" if none was seen
+    phase: Phase
+    arguments: tuple[Any, ...]  # positional; Ref for tensors, tuples for lists
+    keywords: Mapping[str, Any]
+    inputs: tuple[int, ...]  # tensor ids in argument order
+    outputs: tuple[int, ...]
+    module: str  # qualified name of the innermost module, "" for the model itself
+    call: int  # 0 for the first call of that module in this run
+    location: Location | None
+    sequence: int  # autograd sequence number of its node; -1 when none
+    forward_op: int | None = None  # of a backward or recomputed op: the op of the first forward pass
+    writes: tuple[int, ...] = ()  # tensor ids that it changes in place
+    mask: MaskSummary | None = None  # of the mask among its arguments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlindSpot:
+    """A part of the model that could not be seen into."""
+
+    module: str
+    kind: Literal["torchscript", "compiled", "opaque_op", "untraced_call", "data_dependent", "other"]
+    reason: str
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEvent:
+    """A storage that came or went."""
+
+    op: int  # index of the op during which it happened; -1: before the first
+    storage: int
+    delta_bytes: int  # > 0 allocated, < 0 freed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """The heart of one attention: scores, normaliser, values; found in the op graph. Ids index the trace."""
+
+    mechanism: str
+    normaliser: str  # "softmax", "sigmoid", "none", …
+    role: Role
+    score_ops: tuple[int, ...]  # the contraction(s) that make the scores; the fused op itself
+    value_ops: tuple[int, ...]  # the contraction(s) with the values
+    inner_ops: tuple[int, ...]  # everything between them: scale, mask, bias, normaliser, dropout
+    query: int | None  # tensor ids as they enter the core
+    key: int | None
+    value: int | None
+    output: int
+    batch: int  # samples (and windows) that share no keys
+    windows: int  # of `batch`: windows, patches, rows per sample that attend within themselves
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    value_dim: int
+    q_len: int
+    kv_len: int
+    scale: float | None
+    dropout: float
+    mask_ops: tuple[int, ...]  # ops whose `mask` applies
+    is_causal_flag: bool
+    kernel: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionSite:
+    """One place where attention is computed."""
+
+    id: str  # "h.0.attn"; "h.0.attn#1" for its second call; "h.0.attn:1" for a second core in one call
+    module: str
+    module_class: str
+    call: int
+    mechanism: str  # dot_product, additive, linear, pooling, talking_heads, channel, spatial, external, …
+    normaliser: str
+    role: Role
+    kernel: str  # "math", "aten._scaled_dot_product_flash_attention_for_cpu", …
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    value_dim: int
+    batch: int
+    windows: int
+    q_len: int
+    kv_len: int
+    is_causal: bool | None
+    window_left: int | None
+    window_right: int | None
+    visible_share: float | None  # of the L x S pairs; None: the mask's values were not seen
+    scale: float | None
+    dropout: float
+    projections: Mapping[str, str]  # {"query": PARAMETER, "key": …, "value": …, "output": …}
+    projection_rows: Mapping[str, tuple[tuple[int, int, int], ...]]  # role -> (start, stop, step) along dim 0 or 1
+    location: Location | None
+    group: str  # "h.{0..11}.attn": identical sites share it
+    notes: tuple[str, ...] = ()
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    head_metrics: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+
+
+Component = Literal["scores", "normaliser", "values", "projections", "positions", "masks", "copies"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Trace:
+    """One capture of the model, understood. Lives in memory only; a Scan is what is saved."""
+
+    ops: tuple[Op, ...]
+    tensors: tuple[Tensor, ...]
+    events: tuple[MemoryEvent, ...]
+    sites: tuple[AttentionSite, ...]
+    cores: tuple[Core, ...]  # parallel to `sites`
+    site_of_op: Mapping[int, tuple[int, Component]]  # forward op -> (index into sites, its part)
+    blind_spots: tuple[BlindSpot, ...]
+    module_classes: Mapping[str, str]
+    parameters: Mapping[str, tuple[tuple[int, ...], str]]  # name -> (shape, dtype), tied ones once
+    forward_end: int  # index of the first op after the model's forward (the loss follows)
+    loss_end: int  # index of the first op of the backward
+    output_storages: frozenset[int]
+    is_fake: bool
+    train: bool
+    backward: bool
+    seconds: float
+    length_dims: Mapping[str, tuple[int, ...]]  # input name -> dims along which the sites' tokens lie
+    notes: tuple[str, ...] = ()
+
+
+# ── probe ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """An entry of the metric dictionary."""
+
+    name: str
+    title: str  # a noun phrase, "FLOPs of the forward pass"
+    unit: str  # "FLOP", "byte", "ms", "1"
+    level: Level
+    exactness: Exactness
+    method: str  # how it is found, with the formula
+    source: str = ""
+    not_said: str = ""  # what it does *not* say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One number. `site` is "" for the whole model."""
+
+    metric: str
+    site: str
+    value: float | None
+    per_head: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotMeasured:
+    """A number that is missing, and why."""
+
+    metric: str
+    site: str  # "": the whole model
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """A metric against the sequence length."""
+
+    metric: str
+    site: str  # "": the whole model
+    lengths: tuple[int, ...]
+    values: tuple[float, ...]
+    method: str  # "traced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """Roofline time of one site (or the model, site "") on a named device."""
+
+    device: str
+    workload: Literal["prefill", "training", "decode"]
+    site: str
+    flops: float
+    bytes: float
+    compute_ms: float
+    memory_ms: float
+    ms: float
+    bound: Literal["compute", "memory"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostShare:
+    """What one part of the model costs. `part` is attention, feed_forward, convolution, other."""
+
+    part: str
+    metric: str  # flops_forward, activation_bytes, kv_cache_bytes_per_token, forward_ms
+    value: float
+    share: float  # of the model's total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossCheck:
+    """The same number from an independent counter."""
+
+    counter: str  # "fvcore 0.1.5"
+    metric: str
+    ours: float
+    theirs: float | None
+    difference: float | None  # (theirs - ours) / ours
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownOp:
+    """An op that may cost FLOPs for which there is no formula."""
+
+    name: str
+    count: int
+    modules: tuple[str, ...]
+    shapes: str
+    remedy: str
+
+
+# ── the record that is saved ─────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolInfo:
+    """Which attnprobe made the scan."""
+
+    name: str
+    version: str
+    plugins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Where the scan ran. No host name, no user, no absolute path."""
+
+    python: str
+    torch: str
+    platform: str
+    device: str  # "cpu", "NVIDIA H200"
+    threads: int
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """Which model was scanned."""
+
+    target: str
+    entry: str
+    class_name: str
+    parameters: int
+    parameter_bytes: int
+    trainable_parameters: int
+    causal_declared: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What the model was run on."""
+
+    inputs: tuple[InputTensor, ...]
+    batch_size: int | None
+    seq_len: int | None
+    device: str
+    dtype: str
+    train: bool
+    backward: bool
+    loss: str  # "given", "the model's own", "random projection of the output (seed 0)"
+    guessed: tuple[str, ...]
+    depth: Depth
+    seed: int
+    settings: Mapping[str, str] = field(default_factory=dict)  # repeats, warm-up, lengths …
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One step of the scan and how long it took."""
+
+    name: str
+    seconds: float
+    outcome: str  # "24 attention sites in 2 groups"
+    ok: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """What a remedy would save: modelled or measured, never both, never summed."""
+
+    metric: str
+    local: float
+    of_model: float
+    status: Literal["modelled", "measured", "heuristic"]
+    formula: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A rule that fired."""
+
+    rule: str
+    name: str
+    severity: Literal["info", "warning", "error"]
+    sites: tuple[str, ...]
+    heads: tuple[int, ...]
+    location: Location | None
+    message: str
+    evidence: Mapping[str, float | None]
+    savings: tuple[Saving, ...]
+    suggestions: tuple[str, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A replacement that was tried on the user's model."""
+
+    site: str
+    replacement: str
+    options: Mapping[str, str]
+    exactness: Literal["exact", "approximate", "retrain"]
+    output_drift: float | None
+    gradient_drift: float | None
+    time_ratio: float | None
+    memory_ratio: float | None
+    predicted: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """Everything that is known about one model under one workload. Saved as attnprobe-scan.json."""
+
+    schema: int
+    tool: ToolInfo
+    environment: Environment
+    model: ModelInfo
+    workload: Workload
+    metrics: Mapping[str, Metric]
+    totals: Mapping[str, float | None]
+    sites: tuple[AttentionSite, ...]
+    cost_shares: tuple[CostShare, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
+    cross_checks: tuple[CrossCheck, ...] = ()
+    unknown_ops: tuple[UnknownOp, ...] = ()
+    blind_spots: tuple[BlindSpot, ...] = ()
+    not_measured: tuple[NotMeasured, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def groups(self) -> Mapping[str, tuple[AttentionSite, ...]]:
+        """Identical sites together, in order of first appearance."""
+        found: dict[str, list[AttentionSite]] = {}
+        for site in self.sites:
+            found.setdefault(site.group, []).append(site)
+        return {name: tuple(sites) for name, sites in found.items()}
