@@ -382,6 +382,43 @@ class UnknownOp:
     remedy: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeResult:
+    """What one probe found out."""
+
+    measurements: tuple[Measurement, ...] = ()
+    not_measured: tuple[NotMeasured, ...] = ()
+    cost_shares: tuple[CostShare, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
+    cross_checks: tuple[CrossCheck, ...] = ()
+    unknown_ops: tuple[UnknownOp, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Subject:
+    """What a probe looks at. A probe changes nothing of it."""
+
+    trace: Trace
+    options: ScanOptions
+    model: LoadedModel | None = None  # on `device`, with real weights; None in a static scan
+    device: str = "cpu"
+    known: Mapping[tuple[str, str], float | None] = field(default_factory=dict)  # (metric, site) so far
+    retrace: Callable[[int], Trace] | None = None  # forward-only trace at another sequence length
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One measurement: a file of `attnprobe/probes/` that defines `probe`."""
+
+    name: str
+    depth: Depth
+    metrics: tuple[Metric, ...]
+    run: Callable[[Subject], ProbeResult]
+    after: tuple[str, ...] = ()  # probes whose numbers it reads from `known`
+
+
 # ── the record that is saved ─────────────────────────────────────────────────────────────────────
 
 
