@@ -82,6 +82,7 @@ class LoadedModel:
     loss: Callable[[Any, Any], Any] | None = None  # loss(outputs, inputs) -> scalar
     causal: bool | None = None  # True: this model must not see the future
     is_fake: bool = False
+    fake_world: Any = None  # the `fake_tensors.FakeWorld` in which a fake model lives
     rebuild: Callable[[], nn.Module] | None = None
     batches: tuple[tuple[tuple[Any, ...], dict[str, Any]], ...] = ()  # further (args, kwargs)
     guessed: tuple[str, ...] = ()  # one sentence per guess
