@@ -1,0 +1,174 @@
+"""A world in which big tensors have shapes but no memory, and small ones that steer the model stay real.
+
+Under torch's FakeTensorMode alone everything is fake, so a model that asks `mask.all()` or `positions.max().item()`
+fails or takes another path. Here an op runs for real while all its inputs are real and its result is small: token
+ids, masks, positions, drop-path schedules. Whatever touches a weight or a floating input is fake. So control flow takes
+the path of a real run, masks keep their values, and a 405B model needs no memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
+
+REAL_BYTES = 128 * 2**20  # a result of real tensors stays real up to here
+WEIGHT_BYTES = 2**20  # an `empty` or random tensor (a weight, usually) stays real up to here
+
+_WEIGHT_FACTORIES = frozenset(
+    {"empty", "empty_strided", "rand", "randn", "new_empty", "new_empty_strided", "empty_like", "rand_like", "randn_like"}
+)
+_SIZED_FACTORIES = _WEIGHT_FACTORIES | {"zeros", "ones", "full", "new_zeros", "new_ones", "new_full", "eye", "repeat", "expand"}
+_MANY_BYTES = 8  # an upper bound for the size of one element
+
+
+class FakeWorld:
+    """One consistent set of fake tensors. Tensors of two worlds do not mix.
+
+    `with world:` runs whatever is inside under the rule above. Entering it again is harmless.
+    """
+
+    def __init__(self) -> None:
+        self.mode = FakeTensorMode(allow_non_fake_inputs=True)
+        self._dispatch = _RealWhileSmall(self.mode)
+        self._depth = 0
+
+    def __enter__(self) -> FakeWorld:
+        if self._depth == 0:
+            self._dispatch.__enter__()
+        self._depth += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self._dispatch.__exit__(kind, error, trace)
+
+    def fake(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A tensor of the same shape, dtype and requires_grad without memory. The same fake for the same tensor."""
+        if isinstance(tensor, FakeTensor):
+            return tensor
+        fake: torch.Tensor = self.mode.from_tensor(tensor)
+        return fake
+
+    def adopt(self, module: nn.Module) -> None:
+        """Replace every parameter, and every buffer too big to stay real, by a fake one. Ties are kept."""
+        for owner in module.modules():
+            for registered in (owner._parameters, owner._buffers):
+                for name, tensor in registered.items():
+                    if tensor is not None and not self._stays_real(tensor):
+                        registered[name] = self.fake(tensor)
+
+    @contextmanager
+    def borrow(self, module: nn.Module) -> Iterator[nn.Module]:
+        """Run the body with `module`'s tensors replaced by fakes; the very same objects are back afterwards."""
+        owners = [(owner, dict(owner._parameters), dict(owner._buffers)) for owner in module.modules()]
+        copies: dict[int, torch.Tensor] = {}
+        try:
+            for owner, _, buffers in owners:
+                for name, buffer in buffers.items():
+                    if buffer is not None and not isinstance(buffer, FakeTensor) and self._stays_real(buffer):
+                        owner._buffers[name] = copies.setdefault(id(buffer), buffer.detach().clone())
+            self.adopt(module)
+            yield module
+        finally:
+            for owner, parameters, buffers in owners:
+                owner._parameters.update(parameters)
+                owner._buffers.update(buffers)
+
+    def inputs(self, value: Any) -> Any:
+        """The same nested inputs with floating tensors fake; ids, masks and other steering tensors stay real."""
+        return tree_map_only(torch.Tensor, lambda t: t if _steers(t) else self.fake(t), value)
+
+    @staticmethod
+    def _stays_real(tensor: torch.Tensor) -> bool:
+        return not isinstance(tensor, nn.Parameter) and tensor.nbytes <= REAL_BYTES
+
+
+class _RealWhileSmall(TorchDispatchMode):
+    """Sends an op to the fake mode when it touches a fake or would be big, and runs it for real otherwise."""
+
+    def __init__(self, fake_mode: FakeTensorMode) -> None:
+        super().__init__()
+        self.fake_mode = fake_mode
+        self._written: dict[int, torch.UntypedStorage] = {}  # real storages that hold fake data by now
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        tensors = [*_tensors(args), *_tensors(kwargs.values())]
+        if not self._is_fake(tensors) and not _would_be_big(func, args, kwargs, tensors):
+            return func(*args, **kwargs)
+        if func._schema.is_mutable and tensors:
+            self._taint(func, args, kwargs)
+        with self.fake_mode:
+            return func(*args, **kwargs)
+
+    def _is_fake(self, tensors: list[torch.Tensor]) -> bool:
+        if any(isinstance(tensor, FakeTensor) for tensor in tensors):
+            return True
+        return bool(self._written) and any(
+            tensor.untyped_storage().data_ptr() in self._written for tensor in tensors
+        )
+
+    def _taint(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Fake data is about to be written into real tensors: from now on these count as fake."""
+        for position, argument in enumerate(func._schema.arguments):
+            if argument.alias_info is None or not argument.alias_info.is_write:
+                continue
+            value = args[position] if position < len(args) else kwargs.get(argument.name)
+            for tensor in _tensors((value,)):
+                if not isinstance(tensor, FakeTensor):
+                    storage = tensor.untyped_storage()
+                    self._written[storage.data_ptr()] = storage
+
+
+def _tensors(values: Any) -> Iterator[torch.Tensor]:
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from _tensors(value)
+
+
+def _would_be_big(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[torch.Tensor]) -> bool:
+    """Whether the result of an op on real tensors may exceed what stays real. Judged by shapes, before it runs."""
+    name = func._schema.name.removeprefix("aten::")
+    limit = WEIGHT_BYTES if name in _WEIGHT_FACTORIES else REAL_BYTES
+    if name in _SIZED_FACTORIES:
+        size = next((a for a in args if isinstance(a, (list, tuple)) and all(type(n) is int for n in a)), ())
+        own = prod(tensors[0].shape) if tensors and (name.endswith("_like") or name == "repeat") else 1
+        return name != "expand" and prod(size) * own * _itemsize(kwargs, tensors) > limit
+    if len(tensors) < 2:
+        return False
+    rank = max(tensor.dim() for tensor in tensors)
+    padded = [(1,) * (rank - tensor.dim()) + tuple(tensor.shape) for tensor in tensors]
+    return prod(max(sizes) for sizes in zip(*padded, strict=True)) * _MANY_BYTES > 2 * limit
+
+
+def _itemsize(kwargs: dict[str, Any], tensors: list[torch.Tensor]) -> int:
+    dtype = kwargs.get("dtype") or (tensors[0].dtype if tensors else torch.get_default_dtype())
+    return int(dtype.itemsize)
+
+
+def _steers(tensor: torch.Tensor) -> bool:
+    """Whether an input steers the model (ids, masks) rather than being processed by it."""
+    if isinstance(tensor, FakeTensor) or tensor.nbytes > REAL_BYTES:
+        return False
+    if not tensor.is_floating_point() and not tensor.is_complex():
+        return True
+    if tensor.numel() == 0 or tensor.requires_grad:
+        return False
+    values = tensor.detach()
+    return bool(((values == 0) | (values == 1) | (values <= -1e4)).all())
