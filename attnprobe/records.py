@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
+Number = int | float  # both, so that an exact count above 2**53 stays exact in the saved file
 Depth = Literal["static", "measured"]
 Level = Literal["head", "site", "model"]
 Exactness = Literal["exact", "sampled", "noisy", "modelled"]
@@ -257,8 +258,8 @@ class AttentionSite:
     location: Location | None
     group: str  # "h.{0..11}.attn": identical sites share it
     notes: tuple[str, ...] = ()
-    metrics: Mapping[str, float | None] = field(default_factory=dict)
-    head_metrics: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    metrics: Mapping[str, Number | None] = field(default_factory=dict)
+    head_metrics: Mapping[str, tuple[Number | None, ...]] = field(default_factory=dict)
 
 
 Component = Literal["scores", "normaliser", "values", "projections", "positions", "masks", "copies"]
@@ -311,8 +312,8 @@ class Measurement:
 
     metric: str
     site: str
-    value: float | None
-    per_head: tuple[float | None, ...] = ()
+    value: Number | None
+    per_head: tuple[Number | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,7 +332,7 @@ class Curve:
     metric: str
     site: str  # "": the whole model
     lengths: tuple[int, ...]
-    values: tuple[float, ...]
+    values: tuple[Number, ...]
     method: str  # "traced"
 
 
@@ -342,8 +343,8 @@ class Prediction:
     device: str
     workload: Literal["prefill", "training", "decode"]
     site: str
-    flops: float
-    bytes: float
+    flops: Number
+    bytes: Number
     compute_ms: float
     memory_ms: float
     ms: float
@@ -356,7 +357,7 @@ class CostShare:
 
     part: str
     metric: str  # flops_forward, activation_bytes, kv_cache_bytes_per_token, forward_ms
-    value: float
+    value: Number
     share: float  # of the model's total
 
 
@@ -366,8 +367,8 @@ class CrossCheck:
 
     counter: str  # "fvcore 0.1.5"
     metric: str
-    ours: float
-    theirs: float | None
+    ours: Number
+    theirs: Number | None
     difference: float | None  # (theirs - ours) / ours
     explanation: str
 
@@ -507,7 +508,7 @@ class Finding:
     heads: tuple[int, ...]
     location: Location | None
     message: str
-    evidence: Mapping[str, float | None]
+    evidence: Mapping[str, Number | None]
     savings: tuple[Saving, ...]
     suggestions: tuple[str, ...]
     fingerprint: str
@@ -538,7 +539,7 @@ class Scan:
     model: ModelInfo
     workload: Workload
     metrics: Mapping[str, Metric]
-    totals: Mapping[str, float | None]
+    totals: Mapping[str, Number | None]
     sites: tuple[AttentionSite, ...]
     cost_shares: tuple[CostShare, ...] = ()
     curves: tuple[Curve, ...] = ()
