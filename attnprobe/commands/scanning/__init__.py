@@ -1,0 +1,1 @@
+"""The parts of `attnprobe scan`: its options, and the scan in a process of its own."""

@@ -1,0 +1,1 @@
+"""How the commands talk: help, progress, errors."""

@@ -1,0 +1,123 @@
+"""The process that runs the user's code: one job, one answer, then a hard exit.
+
+Started by `attnprobe.isolation`. What it needs of the standard library is imported before any code of the
+user's runs, so a model that replaces `json.dumps` or closes every descriptor breaks its own scan and no more.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import platform
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from attnprobe.errors import WorkerError
+from attnprobe.isolation.failures import describe, text_of
+from attnprobe.isolation.limits import limit_this_process
+from attnprobe.isolation.messages import Sender, from_json, to_json
+from attnprobe.isolation.processes import die_with_parent
+from attnprobe.records import ScanOptions
+
+Job = Callable[[Mapping[str, Any], Sender], str]
+
+_MAX_STATE = 4_000
+_exit = os._exit
+_flush_to = (sys.stdout, sys.stderr)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Take a request from one descriptor, do the job, answer on another. Never returns.
+
+    Args:
+        arguments: The numbers of the two descriptors.
+    """
+    request_descriptor, channel = map(int, arguments)
+    os.set_inheritable(channel, False)
+    with open(request_descriptor, "rb") as stream:
+        request = from_json(stream.read())
+    sender = Sender(channel, bytes.fromhex(request["key"]))
+    try:
+        _prepare(request)
+        sender.send(
+            "result", JOBS[request["job"]](request["arguments"], sender).encode("utf-8", "backslashreplace")
+        )
+    except (
+        BaseException
+    ) as error:  # SystemExit and KeyboardInterrupt of the model's are failures like any other
+        sender.send("failure", to_json(describe(error)))
+    finally:
+        _leave()
+
+
+def _prepare(request: Mapping[str, Any]) -> None:
+    die_with_parent()
+    if os.getppid() != request["parent"]:
+        raise WorkerError("the process that started this one is gone")
+    faulthandler.enable()
+    if hasattr(faulthandler, "register"):
+        faulthandler.register(signal.SIGUSR1)
+    limit_this_process(request["arguments"]["memory_bytes"])
+
+
+def _leave() -> None:
+    """End at once: no exit handler, thread or destructor of the model's is waited for."""
+    for stream in _flush_to:
+        try:
+            stream.flush()
+        except BaseException:
+            continue
+    _exit(0)
+
+
+def _scan(arguments: Mapping[str, Any], sender: Sender) -> str:
+    pipeline, scan_file = _imported("pipeline"), _imported("scan_file")
+    options = ScanOptions(**{name: _tuple(value) for name, value in arguments["options"].items()})
+    sys.dont_write_bytecode = True  # no __pycache__ beside the user's files
+
+    def progress(stage: str, state: str, seconds: float | None) -> None:
+        sender.send(
+            "progress",
+            to_json([stage[:200], state[:_MAX_STATE], None if seconds is None else float(seconds)]),
+        )
+
+    text: str = scan_file.dump(pipeline.scan_target(options, progress))
+    return text
+
+
+def _machine(arguments: Mapping[str, Any], sender: Sender) -> str:
+    torch = _imported("torch", package="")
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return to_json(
+        {
+            "python": platform.python_version(),
+            "torch": version("torch"),
+            "cuda": torch.version.cuda or "",
+            "devices": names,
+            "threads": torch.get_num_threads(),
+        }
+    ).decode()
+
+
+JOBS: Mapping[str, Job] = {"scan": _scan, "machine": _machine}
+
+
+def _imported(name: str, package: str = "attnprobe.") -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module(package + name)
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] == "attnprobe":
+            raise
+        raise WorkerError(
+            f"a package that attnprobe needs does not import: {text_of(error)}",
+            hint="See `attnprobe doctor`; install it again.",
+        ) from error
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
