@@ -5,6 +5,7 @@
         PluginError           2   a plug-in does not import or clashes with another
         ScanFileError         2   a saved scan cannot be read
       TargetError             3   the target cannot be turned into a model and inputs
+        ModelArgumentsError   3   the entry needs arguments that nobody can guess
       ModelError              3   the user's model raised while it was built or run
       ShapeError              3   shapes do not fit a mechanism
       WorkerError             3   the process that ran the model died, hung or ran out of memory
@@ -59,6 +60,12 @@ class TargetError(AttnprobeError):
 
     exit_code = 3
     code = "E-TARGET"
+
+
+class ModelArgumentsError(TargetError):
+    """The entry needs arguments that nobody can guess."""
+
+    code = "E-MODEL-ARGS"
 
 
 class ModelError(AttnprobeError):
