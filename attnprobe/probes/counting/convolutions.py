@@ -19,8 +19,9 @@ def convolution(call: OpCall) -> int:
     "aten.conv1d", "aten.conv2d", "aten.conv3d", "aten._convolution_mode", "aten.mkldnn_convolution",
     "aten.cudnn_convolution", "aten.cudnn_convolution_relu", "aten.cudnn_convolution_add_relu",
     "aten.miopen_convolution", "aten.miopen_depthwise_convolution", "aten._conv_depthwise2d",
-    "aten.conv_depthwise3d", "aten.thnn_conv2d", "aten._slow_conv2d_forward", "aten.slow_conv3d", "aten.slow_conv3d_forward",
-    "aten.slow_conv_dilated2d", "aten.slow_conv_dilated3d", "aten._mps_convolution",
+    "aten.conv_depthwise3d", "aten.thnn_conv2d", "aten._slow_conv2d_forward", "aten.slow_conv3d",
+    "aten.slow_conv3d_forward", "aten.slow_conv_dilated2d", "aten.slow_conv_dilated3d",
+    "aten._mps_convolution",
 )  # fmt: skip
 def direct_convolution(call: OpCall) -> int:
     """A convolution that is not transposed."""
@@ -29,7 +30,8 @@ def direct_convolution(call: OpCall) -> int:
 
 @convolution_formula(
     "aten.conv_transpose1d", "aten.conv_transpose2d", "aten.conv_transpose3d",
-    "aten.cudnn_convolution_transpose", "aten.miopen_convolution_transpose", "aten.slow_conv_transpose2d", "aten.slow_conv_transpose3d",
+    "aten.cudnn_convolution_transpose", "aten.miopen_convolution_transpose", "aten.slow_conv_transpose2d",
+    "aten.slow_conv_transpose3d",
 )  # fmt: skip
 def transposed_convolution(call: OpCall) -> int:
     """A transposed convolution: every weight meets every position of the input."""

@@ -96,7 +96,7 @@ def _add(names: tuple[str, ...], function: Formula) -> None:
 
 @cache
 def packet(name: str) -> str:
-    """ "aten.addmm_.default" -> "aten.addmm": namespace and op, without overload and in-place mark."""
+    """Namespace and op, without overload and in-place mark: "aten.addmm_.default" -> "aten.addmm"."""
     parts = name.removeprefix("higher_order.").split(".")
     short = ".".join(parts[:2]) if len(parts) > 1 else parts[0]
     return short.rstrip("_") if short.endswith("_") and not short.endswith("__") else short

@@ -122,7 +122,7 @@ def maybe_packed(call: OpCall, *, first: int, offsets: int, longest: int) -> tup
 
 @attention_formula("aten._native_multi_head_attention", "aten._triton_multi_head_attention")
 def multi_head_attention(call: OpCall) -> Flops:
-    """The fast path of `nn.MultiheadAttention`: query [B, L, E], key and value [B, S, E]; four projections."""
+    """The fast path of `nn.MultiheadAttention`: query [B, L, E], key and value [B, S, E]."""
     (batch, q_len, width), kv_len = call.shape(0), call.shape(1)[1]
     projections = 2 * batch * width * width * (2 * q_len + 2 * kv_len)
     return _with_projections(batch * q_len * kv_len, width, projections)

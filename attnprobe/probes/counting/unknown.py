@@ -36,8 +36,8 @@ def _entry(name: str, uses: list[OpCall]) -> UnknownOp:
         modules=modules[:_SHOWN_MODULES],
         shapes=" x ".join(_shape(tensor) for tensor in uses[0].inputs),
         remedy=(
-            f'Its FLOPs are missing in every sum. Register a formula in a probe plug-in:
-            @formula("{packet(name)}") ' "from attnprobe.probes.counting.formulas."
+            "Its FLOPs are missing in every sum. Register a formula in a probe plug-in: "
+            f'@formula("{packet(name)}") of attnprobe.probes.counting.formulas.'
         ),
     )
 
