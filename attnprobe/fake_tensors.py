@@ -27,6 +27,7 @@ _WEIGHT_FACTORIES = frozenset(
     {"empty", "empty_strided", "rand", "randn", "new_empty", "new_empty_strided", "empty_like", "rand_like", "randn_like"}
 )
 _SIZED_FACTORIES = _WEIGHT_FACTORIES | {"zeros", "ones", "full", "new_zeros", "new_ones", "new_full", "eye", "repeat", "expand"}
+_DEVICE = torch.ops.prim.device.default  # asked for at every tensor.device: answered without a dispatch
 _MANY_BYTES = 8  # an upper bound for the size of one element
 
 
@@ -88,7 +89,7 @@ class FakeWorld:
 
     def inputs(self, value: Any) -> Any:
         """The same nested inputs with floating tensors fake; ids, masks and other steering tensors stay real."""
-        return tree_map_only(torch.Tensor, lambda t: t if _steers(t) else self.fake(t), value)
+        return tree_map_only(torch.Tensor, lambda t: t if steers(t) else self.fake(t), value)
 
     @staticmethod
     def _stays_real(tensor: torch.Tensor) -> bool:
@@ -103,17 +104,23 @@ class _RealWhileSmall(TorchDispatchMode):
         self.fake_mode = fake_mode
         self._written: dict[int, torch.UntypedStorage] = {}  # real storages that hold fake data by now
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Spare torch's wrapper round every dispatch: nothing is compiled inside this mode."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if func is _DEVICE:
+            return args[0].fake_device if isinstance(args[0], FakeTensor) else func(*args)
         kwargs = kwargs or {}
         tensors = [*_tensors(args), *_tensors(kwargs.values())]
         if not self._is_fake(tensors) and not _would_be_big(func, args, kwargs, tensors):
             return func(*args, **kwargs)
         if func._schema.is_mutable and tensors:
             self._taint(func, args, kwargs)
-        with self.fake_mode:
-            return func(*args, **kwargs)
+        return self.fake_mode.dispatch(func, types, args, kwargs)
 
     def _is_fake(self, tensors: list[torch.Tensor]) -> bool:
         if any(isinstance(tensor, FakeTensor) for tensor in tensors):
@@ -162,7 +169,7 @@ def _itemsize(kwargs: dict[str, Any], tensors: list[torch.Tensor]) -> int:
     return int(dtype.itemsize)
 
 
-def _steers(tensor: torch.Tensor) -> bool:
+def steers(tensor: torch.Tensor) -> bool:
     """Whether an input steers the model (ids, masks) rather than being processed by it."""
     if isinstance(tensor, FakeTensor) or tensor.nbytes > REAL_BYTES:
         return False

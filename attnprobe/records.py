@@ -116,6 +116,8 @@ class Tensor:
     storage_bytes: int
     origin: str = ""  # "parameter:NAME", "buffer:NAME", "input:NAME"; "" for a computed one
     needs_weights: bool = False  # computed from parameters or floating inputs (masks and positions are not)
+    from_input: bool = False  # computed from an input of the model (learned queries and weights are not)
+    scalar: float | None = None  # the value of a steering tensor without dims, e.g. a scale
 
     @property
     def numel(self) -> int:

@@ -1,0 +1,122 @@
+"""How labels pass through ops that put tensors together, take entries out, or repeat them."""
+
+from __future__ import annotations
+
+from attnprobe.records import Op, Ref
+from attnprobe.tracing.axes.algebra import Dim, Label, joined
+from attnprobe.tracing.axes.labelling import Labelling, argument, pointwise, transfer
+
+
+@transfer("cat", "concat", "_cat", "concatenate")
+def cat(labelling: Labelling, op: Op) -> None:
+    """Along `dim`: the same axis when the parts are neighbouring stretches of one, else a new axis made of pieces."""
+    output = op.outputs[0]
+    parts = [t for t in op.inputs if len(labelling.shape(t)) == len(labelling.shape(output))]
+    rank = len(labelling.shape(output))
+    dim = argument(op, 1, "dim", 0) % max(rank, 1)
+    main = max(parts, key=lambda t: (labelling.tensors[t].needs_weights, -parts.index(t)))
+    base = labelling.label(main)
+    pieces = [(labelling.label(t).dims[dim], labelling.label(t).offsets, labelling.shape(t)[dim]) for t in parts]
+    whole, start = _rejoined(pieces)
+    offsets = dict(base.offsets)
+    if whole is None:
+        whole = labelling.axes.new(
+            "derived", labelling.shape(output)[dim], birth=op.index,
+            parents={axis for piece, _, _ in pieces for axis, _, _ in piece},
+            pieces=tuple((piece, dict(known)) for piece, known, _ in pieces),
+        )  # fmt: skip
+    else:
+        offsets.update(start)
+    labelling.set(output, [*base.dims[:dim], whole, *base.dims[dim + 1 :]], offsets)
+
+
+def _rejoined(pieces: list[tuple[Dim, object, int]]) -> tuple[Dim | None, dict[int, int]]:
+    """Stretches of one axis that cover a longer stretch, in any order (a rotation swaps its halves)."""
+    if any(len(dim) != 1 for dim, _, _ in pieces):
+        return None, {}
+    axes = {(dim[0][0], dim[0][2]) for dim, _, _ in pieces}
+    if len(axes) != 1:
+        return None, {}
+    axis, stride = axes.pop()
+    spans = sorted((dict(known).get(axis, 0), size) for _, known, size in pieces)  # type: ignore[call-overload]
+    position = spans[0][0]
+    for start, size in spans:
+        if start != position:
+            return None, {}
+        position += size * stride
+    return ((axis, sum(size for _, size in spans), stride),), {axis: spans[0][0]}
+
+
+@transfer("stack")
+def stack(labelling: Labelling, op: Op) -> None:
+    """A new dim; where the parts are the entries of an unbound one, it is a new axis all the same."""
+    base = labelling.label(op.inputs[0])
+    shape = labelling.shape(op.outputs[0])
+    dim = argument(op, 1, "dim", 0) % len(shape)
+    new = labelling.axes.new("fresh", shape[dim], birth=op.index)
+    labelling.set(op.outputs[0], [*base.dims[:dim], new, *base.dims[dim:]], base.offsets)
+
+
+@transfer("repeat", "tile")
+def repeat(labelling: Labelling, op: Op) -> None:
+    """Each repeated dim is a broadcast axis outside the repeated one."""
+    label, shape = labelling.label(op.inputs[0]), labelling.shape(op.outputs[0])
+    added = len(shape) - len(label.dims)
+    own = (1,) * added + labelling.shape(op.inputs[0])
+    dims = [()] * added + list(label.dims)
+    new = [
+        joined((*labelling.axes.new("broadcast", size // max(old, 1), birth=op.index), *dim))
+        for size, old, dim in zip(shape, own, dims, strict=True)
+    ]
+    labelling.set(op.outputs[0], new, label.offsets)
+
+
+@transfer("index", "_unsafe_index")
+def index(labelling: Labelling, op: Op) -> None:
+    """x[:, ids]: one indexed dim is replaced by a descendant of it, or by the ids' dims."""
+    label = labelling.label(op.inputs[0])
+    output, shape = op.outputs[0], labelling.shape(op.outputs[0])
+    indices = op.arguments[1]
+    used = [i for i, value in enumerate(indices) if isinstance(value, Ref)]
+    if len(used) != 1 or not _fits(labelling, op, indices[used[0]].id, used[0]):
+        parents = list(label.dims)
+        labelling.set(output, [labelling.derived(op, size, *parents) for size in shape])
+        return
+    dim = used[0]
+    width = len(labelling.shape(indices[dim].id))
+    if width == 1:
+        new = [labelling.derived(op, shape[dim], label.dims[dim])]
+    else:
+        ids: Label = labelling.label(indices[dim].id)
+        new = list(ids.dims)
+    labelling.set(output, [*label.dims[:dim], *new, *label.dims[dim + 1 :]], label.offsets)
+
+
+def _fits(labelling: Labelling, op: Op, ids: int, dim: int) -> bool:
+    """Whether the output is the input with dim `dim` replaced by the dims of `ids` (not so for boolean masks)."""
+    own = labelling.shape(op.inputs[0])
+    return labelling.shape(op.outputs[0]) == (*own[:dim], *labelling.shape(ids), *own[dim + 1 :])
+
+
+@transfer("masked_fill", "copy_", "index_put", "index_add", "index_copy", "scatter", "slice_scatter", "select_scatter")
+def written_into(labelling: Labelling, op: Op) -> None:
+    """The first operand with some entries replaced. An empty buffer takes the label of what is written into all of it."""
+    output = op.outputs[0] if op.outputs else None
+    if output is None:
+        return
+    source = next((t for t in op.inputs[1:] if labelling.shape(t) == labelling.shape(output)), None)
+    blank = not labelling.tensors[op.inputs[0]].needs_weights or op.name.startswith("aten.copy_")
+    if op.name.startswith("aten.copy_") and blank and source is not None:
+        label = labelling.label(source)
+        labelling.set(output, label.dims, label.offsets)
+    else:
+        label = labelling.label(op.inputs[0])
+        labelling.set(output, label.dims, label.offsets)
+
+
+@transfer("where", "add", "sub", "mul", "div", "lerp", "addcmul", "maximum", "minimum", "pow", "rsub", "true_divide", "addcdiv", "gelu", "sigmoid", "exp", "tanh")
+def elementwise(labelling: Labelling, op: Op) -> None:
+    """Pointwise with broadcasting."""
+    for output in op.outputs:
+        if output not in op.inputs:
+            pointwise(labelling, op, output)

@@ -1,0 +1,1 @@
+"""One run of the model, written down op by op."""

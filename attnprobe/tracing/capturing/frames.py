@@ -1,0 +1,62 @@
+"""Which line of the user's code is running."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import CodeType
+
+import torch
+
+from attnprobe.records import Location
+
+_OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
+_TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
+_HIDDEN = ("contextlib.py", "functools.py")
+
+
+class Lines:
+    """Finds the innermost frame that is neither torch's nor ours, and names it the same way on every machine."""
+
+    def __init__(self) -> None:
+        self._kind: dict[CodeType, int] = {}  # 0 user, 1 torch or a helper, 2 ours
+        self._known: dict[tuple[CodeType, int], Location] = {}
+
+    def here(self) -> Location | None:
+        """The user's line that is running; None when torch was called straight from attnprobe."""
+        frame = sys._getframe(2)
+        while frame is not None:
+            code = frame.f_code
+            kind = self._kind.get(code)
+            if kind is None:
+                kind = self._kind[code] = _kind_of(code.co_filename)
+            if kind == 0:
+                key = (code, frame.f_lineno)
+                found = self._known.get(key)
+                if found is None:
+                    found = self._known[key] = Location(short_path(code.co_filename), frame.f_lineno, code.co_name)
+                return found
+            if kind == 2 and code.co_filename.endswith("running.py"):
+                return None
+            frame = frame.f_back  # type: ignore[assignment]
+        return None
+
+
+def _kind_of(filename: str) -> int:
+    if filename.startswith(_OURS):
+        return 2
+    if filename.startswith(_TORCH) or filename.startswith("<frozen") or filename.endswith(_HIDDEN):
+        return 1
+    return 0
+
+
+def short_path(filename: str) -> str:
+    """A path without the machine in it: below site-packages, below the working directory, else the file's name."""
+    for root in sys.path:
+        if root.endswith("site-packages") and filename.startswith(root + os.sep):
+            return filename[len(root) + 1 :]
+    try:
+        relative = os.path.relpath(filename)
+    except ValueError:
+        return os.path.basename(filename)
+    return os.path.basename(filename) if relative.startswith("..") else relative

@@ -1,0 +1,120 @@
+"""What a mask lets through, read from its values while they are at hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensor
+
+from attnprobe.records import MaskSummary
+
+_HIDDEN = -1e4  # an additive mask's entry at or below hides its key
+_MAX_ELEMENTS = 2**27
+
+
+class MaskReader:
+    """Summarises the mask among an op's arguments; the same mask for many layers is read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int, tuple[int, ...], bool], MaskSummary | None] = {}
+        self._kept: list[torch.Tensor] = []  # keeps addresses from being used again
+
+    def read(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], steering: list[torch.Tensor]) -> MaskSummary | None:
+        """The summary of the mask that the op `name` applies; None when it applies none that can be read.
+
+        Args:
+            name: ATen name without overload, e.g. "masked_fill".
+            steering: The op's tensor arguments that were not computed from weights or floating inputs.
+        """
+        found = _mask_among(name, args, kwargs, steering)
+        if found is None:
+            return None
+        mask, hides = found
+        if isinstance(mask, FakeTensor) or mask.dim() < 2 or not 2 <= mask.numel() <= _MAX_ELEMENTS or mask.shape[-1] < 2:
+            return None
+        key = (mask.data_ptr(), mask._version, (*mask.shape, *mask.stride()), hides)
+        if key not in self._known:
+            self._kept.append(mask)
+            self._known[key] = _summarise(mask, hides)
+        return self._known[key]
+
+
+def _mask_among(
+    name: str, args: tuple[Any, ...], kwargs: dict[str, Any], steering: list[torch.Tensor]
+) -> tuple[torch.Tensor, bool] | None:
+    """The mask tensor and whether True hides (as in masked_fill) rather than shows (as in SDPA)."""
+
+    def steers(value: Any) -> bool:
+        return any(value is tensor for tensor in steering)
+
+    if name.startswith("_scaled_dot_product") or name == "_fused_sdp_choice":
+        mask = kwargs.get("attn_mask") if "attn_mask" in kwargs else next((a for a in args[3:5] if steers(a)), None)
+        return (mask, False) if steers(mask) else None
+    if name in ("masked_fill", "masked_fill_") and steers(args[1]):
+        return (args[1], True) if _is_hiding_value(args[2]) else None
+    if name == "where" and len(args) == 3 and steers(args[0]):
+        if _is_hiding_value(args[2]):
+            return args[0], False
+        return (args[0], True) if _is_hiding_value(args[1]) else None
+    if name in ("add", "add_", "sub", "sub_") and len(args) >= 2 and isinstance(args[0], torch.Tensor):
+        other = args[1]
+        for mask in (other, args[0]) if name.startswith("add") else (other,):
+            if steers(mask) and mask.is_floating_point():
+                return mask, False
+    if name == "baddbmm" and steers(args[0]) and args[0].is_floating_point():
+        return args[0], False
+    return None
+
+
+def _is_hiding_value(value: Any) -> bool:
+    if isinstance(value, torch.Tensor):
+        if isinstance(value, FakeTensor) or value.numel() != 1:
+            return False
+        value = value.item()
+    return isinstance(value, (int, float)) and value <= _HIDDEN
+
+
+def _summarise(mask: torch.Tensor, hides: bool) -> MaskSummary | None:
+    mask = mask.detach()
+    lowest = 0.0
+    is_bias = False
+    if mask.dtype == torch.bool or not mask.is_floating_point():
+        visible = mask.bool().logical_not() if hides else mask.bool()
+    else:
+        lowest = float(mask.min())
+        if not lowest <= _HIDDEN:
+            return None
+        visible = mask > _HIDDEN
+        is_bias = bool((mask[visible] != 0).any()) if mask.numel() <= 2**22 else False
+    q_len, kv_len = visible.shape[-2:]
+    planes = visible.reshape(-1, q_len, kv_len)
+    union = planes.any(0)
+    left, right = _reach(union)
+    rows = int(planes.any(-1).logical_not().sum())
+    total = int(planes.sum())
+    return MaskSummary(
+        shape=tuple(mask.shape),
+        dtype=str(mask.dtype).removeprefix("torch."),
+        visible_share=total / planes.numel(),
+        visible_pairs=total // planes.shape[0],
+        is_causal=q_len > 1 and kv_len > 1 and right is not None and right <= 0,
+        window_left=left if left is not None and q_len > 1 and left < kv_len - 1 else None,
+        window_right=right if right is not None and q_len > 1 and 0 < right < kv_len - 1 else None,
+        fully_masked_rows=rows,
+        lowest=lowest,
+        is_dense_bias=is_bias,
+    )
+
+
+def _reach(visible: torch.Tensor) -> tuple[int | None, int | None]:
+    """How far the farthest visible key lies to the left and to the right of its query; [L, S] aligned at the end."""
+    q_len, kv_len = visible.shape
+    rows = visible.any(-1)
+    if not bool(rows.any()):
+        return None, None
+    as_int = visible.to(torch.uint8)
+    first = as_int.argmax(-1)
+    last = kv_len - 1 - as_int.flip(-1).argmax(-1)
+    own = torch.arange(q_len) + (kv_len - q_len)
+    return int((own - first)[rows].max()), int((last - own)[rows].max())

@@ -1,0 +1,81 @@
+"""Which module is running, and for the how-manieth time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+
+
+class ModuleStack:
+    """The stack of running modules, kept by global hooks; these see keyword-only calls and survive exceptions.
+
+    A module that is not part of the model (made during the forward) is named after its class below its caller.
+    While the backward pass recomputes a checkpointed part, calls are matched to those of the first forward:
+    the last call is recomputed first.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._names = {id(module): name for name, module in model.named_modules()}
+        self._stack: list[tuple[int, str, int]] = []  # (id, qualified name, call)
+        self._ops: list[int] = [0]  # ops seen so far in each running call; the first entry is outside of all
+        self._calls: Counter[str] = Counter()
+        self._recomputed: Counter[str] = Counter()
+        self._handles: list[Any] = []
+
+    def __enter__(self) -> ModuleStack:
+        self._handles = [
+            register_module_forward_pre_hook(self._enter),
+            register_module_forward_hook(self._leave, always_call=True),
+        ]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._stack.clear()
+
+    @property
+    def current(self) -> tuple[str, int]:
+        """Qualified name of the innermost running module and the number of its call; ("", 0) outside of all."""
+        return self._stack[-1][1:] if self._stack else ("", 0)
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether any module is running."""
+        return bool(self._stack)
+
+    def _enter(self, module: nn.Module, _: Any) -> None:
+        name = self._names.get(id(module))
+        if name is None:
+            outer = self._stack[-1][1] if self._stack else ""
+            name = f"{outer}.<{type(module).__name__}>".lstrip(".")
+        if _is_recomputing():
+            call = max(self._calls[name] - 1 - self._recomputed[name], 0)
+            self._recomputed[name] += 1
+        else:
+            call = self._calls[name]
+            self._calls[name] += 1
+        self._stack.append((id(module), name, call))
+        self._ops.append(0)
+
+    def _leave(self, module: nn.Module, *_: Any) -> None:
+        while self._stack:
+            self._ops.pop()
+            if self._stack.pop()[0] == id(module):
+                return
+
+    def count_op(self) -> int:
+        """Number of this op among those of the innermost running call; nested calls count for themselves."""
+        self._ops[-1] += 1
+        return self._ops[-1]
+
+
+def _is_recomputing() -> bool:
+    return torch._C._current_autograd_node() is not None and torch.is_grad_enabled()

@@ -1,0 +1,279 @@
+"""Attention as two products: scores from queries and keys, a normaliser, and a product with the values.
+
+Recognised from the second product: its weights are followed back, through masks, scales, dropout and views, to a
+product of two computed tensors. Then the axes tell what was summed over what:
+
+    scores sum over features, values over positions      dot-product attention (softmax, sigmoid, …, or none)
+    scores sum over positions, softmax, values over features      channel (cross-covariance) attention
+    first product sums over positions without softmax, second over features      linear attention: q (kᵀ v)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from attnprobe.records import Core, Role
+from attnprobe.tracing.axes.algebra import Dim, size_of
+from attnprobe.tracing.axes.labelling import Contraction
+from attnprobe.tracing.reading.heads import positions_in, split
+from attnprobe.tracing.reading.lineage import Path, walk_back
+from attnprobe.tracing.reading.operands import prescale
+from attnprobe.tracing.reading.roles import role_of
+from attnprobe.tracing.reading.scene import Pattern, Scene
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One operand of a product: its tensor, the dims it sums, the dims only it has."""
+
+    tensor: int
+    contracted: tuple[Dim, ...]
+    free: tuple[Dim, ...]
+
+
+def find(scene: Scene) -> list[Core]:
+    """One core per pair of products."""
+    cores: list[Core] = []
+    claimed_scores: set[int] = set()
+    for index in sorted(scene.contractions):
+        second = scene.contractions[index]
+        if index in scene.claimed or index >= scene.end:
+            continue
+        for weights, values in _sides(second):
+            core = _core(scene, second, weights, values)
+            if core is None or core.score_ops[0] in claimed_scores:
+                continue
+            claimed_scores.add(core.score_ops[0])
+            scene.claimed.update((*core.score_ops, *core.value_ops, *core.inner_ops))
+            cores.append(core)
+            break
+    return cores
+
+
+def _sides(product: Contraction) -> tuple[tuple[_Side, _Side], tuple[_Side, _Side]]:
+    left = _Side(product.lhs, product.lhs_contracted, product.lhs_free)
+    right = _Side(product.rhs, product.rhs_contracted, product.rhs_free)
+    return (left, right), (right, left)
+
+
+def _core(scene: Scene, second: Contraction, weights: _Side, values: _Side) -> Core | None:
+    if not scene.is_data(weights.tensor) or not scene.tensors[values.tensor].needs_weights:
+        return None
+    if second.contracted_size < 2 and not weights.contracted:
+        return None
+    path = walk_back(scene, weights.tensor, weights.contracted, (*weights.free, *second.batch))
+    first = path.source
+    if first is None or first.op in scene.claimed or first.op >= second.op or not _both_computed(scene, first):
+        return None
+    if scene.is_weight(values.tensor) and "softmax" not in path.normalisers:
+        return None
+    sums_positions = not _is_width(scene, first.lhs_contracted, first)
+    if "softmax" in path.normalisers or _is_scores(scene, first, path, values, sums_positions):
+        return _scores_core(scene, first, second, values, path)
+    if sums_positions and _is_state(scene, first, path, values):
+        return _linear_core(scene, first, second, values, path)
+    return None
+
+
+def _both_computed(scene: Scene, product: Contraction) -> bool:
+    """Scores come from two computed tensors, or from learned queries and computed keys."""
+    one, other = scene.is_data(product.lhs), scene.is_data(product.rhs)
+    learned = scene.is_weight(product.lhs) or scene.is_weight(product.rhs)
+    return (one and other) or ((one or other) and learned and bool(product.batch))
+
+
+def _is_width(scene: Scene, contracted: tuple[Dim, ...], product: Contraction) -> bool:
+    """Whether a product sums over features: an axis that counts rows of a weight, or the last one of an input."""
+    axes = [axis for dim in contracted for axis, _, _ in dim]
+    if any(scene.is_weight_axis(axis) for axis in axes):
+        return True
+    free = {root for dim in (*product.lhs_free, *product.rhs_free) for root in scene.axes.roots(dim)}
+    return bool(axes) and not any(scene.axes.all[axis].roots & free for axis in axes) and not _free_are_widths(scene, product)
+
+
+def _free_are_widths(scene: Scene, product: Contraction) -> bool:
+    frees = [dim for dim in (*product.lhs_free, *product.rhs_free) if dim]
+    return len(frees) >= 2 and all(any(scene.is_weight_axis(a) for a, _, _ in dim) for dim in frees)
+
+
+def _is_scores(scene: Scene, first: Contraction, path: Path, values: _Side, sums_positions: bool) -> bool:
+    """Scores without a softmax: both products' summed axes must fit, since nothing else marks them."""
+    if sums_positions or not path.summed:
+        return False
+    keys = [dim for dim in (*first.lhs_free, *first.rhs_free) if {a for a, _, _ in dim} & path.summed]
+    return (
+        bool(keys)
+        and not any(scene.is_weight_axis(axis) for axis in path.summed)
+        and any(scene.related(key, dim) for key in keys for dim in values.contracted)
+        and all(dim for dim in (*first.lhs_contracted, *first.rhs_contracted))
+        and len([d for d in (*first.lhs_free, *first.rhs_free) if d]) >= 2
+    )
+
+
+def _is_state(scene: Scene, first: Contraction, path: Path, queries: _Side) -> bool:
+    """A state kᵀv: free dims are two widths, the summed one the keys' width, met by the queries' width."""
+    if not path.summed or not all(scene.is_weight_axis(axis) for axis in path.summed):
+        return False
+    is_width = [any(scene.is_weight_axis(a) for a, _, _ in dim) for dim in (*first.lhs_free, *first.rhs_free) if dim]
+    has_query = any(any(scene.is_weight_axis(a) for a, _, _ in dim) for dim in queries.contracted)
+    return len(is_width) >= 2 and all(is_width) and has_query and scene.is_data(queries.tensor)
+
+
+def _scores_core(scene: Scene, first: Contraction, second: Contraction, values: _Side, path: Path) -> Core:
+    left, right = _sides(first)[0]
+    key, query = (right, left) if _carries(right, path.summed) else (left, right)
+    q_dims, k_dims = _operand_dims(scene, query), _operand_dims(scene, key)
+    q_own, q_folded = positions_in(scene, _joined(query.free), query.contracted)
+    k_own, _ = positions_in(scene, _joined(key.free), key.contracted)
+    q_part = split(scene, (*q_dims, q_folded), query.contracted, (q_own,))
+    k_part = split(scene, k_dims, key.contracted, (k_own,))
+    channel = any(scene.is_weight_axis(axis) for axis in path.summed) and not _is_width(scene, first.lhs_contracted, first)
+    scale, note = _scale(scene, path, query, key)
+    heads = max(q_part.heads, k_part.heads)
+    return Core(
+        mechanism="channel" if channel else "talking_heads" if path.mixes_heads else "dot_product",
+        normaliser=_normaliser(path),
+        role=_role(scene, query, key, channel),
+        score_ops=(first.op,),
+        value_ops=(second.op,),
+        inner_ops=tuple(reversed(path.ops)),
+        query=query.tensor,
+        key=key.tensor,
+        value=values.tensor,
+        output=second.output,
+        batch=q_part.batch * (q_part.repeats if q_part.batch == 1 and k_part.batch > 1 else 1) * q_part.windows,
+        windows=q_part.windows,
+        num_heads=heads,
+        num_kv_heads=k_part.heads if k_part.repeats > 1 or k_part.heads < heads else heads,
+        head_dim=first.contracted_size,
+        value_dim=size_of(_joined(values.free)),
+        q_len=size_of(q_own),
+        kv_len=size_of(_joined(key.free)),
+        scale=scale,
+        dropout=path.dropout,
+        mask_ops=(*path.masks, *_masks_of_biases(scene, path)),
+        is_causal_flag=False,
+        kernel=_kernel(scene, first),
+        notes=note,
+    )
+
+
+def _linear_core(scene: Scene, first: Contraction, second: Contraction, queries: _Side, path: Path) -> Core:
+    left, right = _sides(first)[0]
+    key, value = (left, right) if _carries(left, path.summed) else (right, left)
+    q_dims = _operand_dims(scene, queries)
+    q_own = _joined(queries.free)
+    part = split(scene, q_dims, queries.contracted, (q_own,))
+    k_part = split(scene, _operand_dims(scene, key), key.free, key.contracted)
+    return Core(
+        mechanism="linear",
+        normaliser="none",
+        role=_linear_role(scene, q_own, key),
+        score_ops=(first.op,),
+        value_ops=(second.op,),
+        inner_ops=tuple(reversed(path.ops)),
+        query=queries.tensor,
+        key=key.tensor,
+        value=value.tensor,
+        output=second.output,
+        batch=part.batch * part.windows,
+        windows=part.windows,
+        num_heads=part.heads,
+        num_kv_heads=k_part.heads,
+        head_dim=size_of(_joined(key.free)),
+        value_dim=size_of(_joined(value.free)),
+        q_len=max(size_of(q_own), 1),
+        kv_len=first.contracted_size,
+        scale=None,
+        dropout=path.dropout,
+        mask_ops=(),
+        is_causal_flag=any(scene.ops[i].name.startswith(("aten.cumsum", "aten.tril")) for i in path.ops),
+        kernel=_kernel(scene, first),
+    )
+
+
+def _carries(side: _Side, axes: frozenset[int]) -> bool:
+    return any(axis in axes for dim in side.free for axis, _, _ in dim)
+
+
+def _operand_dims(scene: Scene, side: _Side) -> tuple[Dim, ...]:
+    """Dims of an operand that are neither summed nor its positions: samples, windows, heads."""
+    rest = list(scene.label(side.tensor).dims)
+    for dim in (*side.contracted, *side.free):
+        if dim in rest:
+            rest.remove(dim)
+    own = {axis for dim in side.contracted for axis, _, _ in dim}
+    positions = set() if any(dim in scene.label(side.tensor).dims for dim in side.free) else {
+        root for dim in side.free for root in scene.axes.roots(dim)
+    }
+    return tuple(
+        dim for dim in rest if not (positions and dim and scene.axes.roots(dim) & positions and dim[0][0] not in own)
+    )
+
+
+def _joined(dims: tuple[Dim, ...]) -> Dim:
+    return tuple(factor for dim in dims for factor in dim)
+
+
+def _role(scene: Scene, query: _Side, key: _Side, channel: bool) -> Role:
+    if channel:
+        return "channel"
+    if scene.is_weight(key.tensor):
+        return "external"
+    q_dim, k_dim = _joined(query.free), _joined(key.free)
+    if scene.is_weight(query.tensor):
+        return "pooling"
+    if q_dim and k_dim and scene.related(q_dim, k_dim):
+        return "self"
+    if q_dim and all(scene.is_weight_axis(axis) for axis, _, _ in q_dim):
+        return "pooling"
+    return "cross" if q_dim and k_dim else _single(scene, query.tensor, key.tensor)
+
+
+def _single(scene: Scene, query: int, key: int) -> Role:
+    rank = len(scene.label(query).dims)
+    return role_of(scene, query, key, -2 if rank >= 2 else -1)
+
+
+def _linear_role(scene: Scene, q_own: Dim, key: _Side) -> Role:
+    return "self" if any(scene.related(q_own, dim) for dim in key.contracted) or not q_own else "cross"
+
+
+def _normaliser(path: Path) -> str:
+    if "softmax" in path.normalisers:
+        return "softmax"
+    if "square" in path.normalisers and "relu" in path.normalisers:
+        return "relu2"
+    return path.normalisers[-1] if path.normalisers else "none"
+
+
+def _scale(scene: Scene, path: Path, query: _Side, key: _Side) -> tuple[float | None, tuple[str, ...]]:
+    q_factor, q_found = prescale(scene, query.tensor)
+    k_factor, k_found = prescale(scene, key.tensor)
+    if path.scale is None or q_factor is None or k_factor is None:
+        return None, ("the scale is learned or computed",)
+    return path.scale * q_factor * k_factor, () if path.is_scaled or q_found or k_found else ("scores are not scaled",)
+
+
+def _masks_of_biases(scene: Scene, path: Path) -> tuple[int, ...]:
+    """Masks inside what was added to the scores (a position bias plus a mask, say)."""
+    found: list[int] = []
+    todo, seen = list(path.side), set()
+    while todo and len(seen) < 40:
+        tensor = todo.pop()
+        op = scene.maker(tensor)
+        if op is None or op.index in seen or op.index in scene.contractions:
+            continue
+        seen.add(op.index)
+        if op.mask is not None:
+            found.append(op.index)
+        todo += op.inputs
+    return tuple(sorted(found))
+
+
+def _kernel(scene: Scene, first: Contraction) -> str:
+    through = scene.ops[first.op].function
+    return "math (scaled_dot_product_attention fell back)" if through == "scaled_dot_product_attention" else "unfused"
+
+
+pattern = Pattern("dot_product", find, order=1)

@@ -1,0 +1,1 @@
+"""Reading an op graph: what patterns need to recognise attention by its structure."""

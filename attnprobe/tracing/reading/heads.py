@@ -1,0 +1,52 @@
+"""Heads, groups, windows, samples: read from the factors of the operands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from attnprobe.tracing.axes.algebra import Dim, Factor
+from attnprobe.tracing.reading.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What the dims of one operand, besides its positions and its width, count."""
+
+    batch: int
+    windows: int
+    heads: int
+    repeats: int  # entries that are copies by broadcasting
+
+
+def split(scene: Scene, dims: Iterable[Dim], width: Iterable[Dim], positions: Iterable[Dim]) -> Split:
+    """Sort the factors of batch-like dims.
+
+    A factor of a weight's rows, or of the axis that the width is cut from, counts heads; one of the axis that the
+    positions are cut from counts windows; a broadcast one counts copies; the rest are samples.
+    """
+    width_axes = {factor[0] for dim in width for factor in dim}
+    position_roots = {root for dim in positions for root in scene.axes.roots(dim)}
+    batch = windows = heads = repeats = 1
+    for axis, size, _ in (factor for dim in dims for factor in dim):
+        record = scene.axes.all[axis]
+        if record.kind == "broadcast":
+            repeats *= size
+        elif axis in width_axes or scene.is_weight_axis(axis):
+            heads *= size
+        elif record.roots & position_roots:
+            windows *= size
+        else:
+            batch *= size
+    return Split(batch, windows, heads, repeats)
+
+
+def positions_in(scene: Scene, dim: Dim, width: Iterable[Dim]) -> tuple[Dim, Dim]:
+    """The factors of a positions dim that count positions, and those that count heads folded into it."""
+    width_axes = {factor[0] for d in width for factor in d}
+    own: list[Factor] = []
+    folded: list[Factor] = []
+    for factor in dim:
+        is_head = len(dim) > 1 and factor[0] in width_axes
+        (folded if is_head else own).append(factor)
+    return tuple(own), tuple(folded)

@@ -1,0 +1,27 @@
+"""Captured ops → attention cores → sites."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attnprobe.records import Core, Op, Tensor
+from attnprobe.registry import discover
+from attnprobe.tracing.axes import joins, products, reductions, views  # noqa: F401  (they register how labels pass)
+from attnprobe.tracing.axes.labelling import Labelling
+from attnprobe.tracing.reading.scene import Pattern, Scene
+
+
+def understand(ops: Sequence[Op], tensors: Sequence[Tensor], forward_end: int) -> tuple[Scene, list[Core]]:
+    """Label every tensor, then let each pattern find its cores, the surest first."""
+    scene = Scene(ops, tensors, Labelling(ops[:forward_end], tensors), forward_end)
+    patterns = [plugin.value for plugin in discover_patterns().values()]
+    cores = [core for pattern in sorted(patterns, key=lambda p: (p.order, p.name)) for core in pattern.find(scene)]
+    return scene, sorted(cores, key=lambda core: core.score_ops[0])
+
+
+def discover_patterns() -> dict[str, object]:
+    """Every pattern of the folder and of other packages."""
+    return dict(discover("attnprobe.tracing.patterns", "pattern", group="attnprobe.patterns"))
+
+
+__all__ = ["Pattern", "discover_patterns", "understand"]
