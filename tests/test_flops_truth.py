@@ -1,4 +1,4 @@
-"""The benchmark's hand-derived FLOPs: against the survey's printed figures, and against torch's own counter."""
+"""The hand-derived FLOPs of the benchmark: against the printed survey and against the counter of torch."""
 
 from __future__ import annotations
 
