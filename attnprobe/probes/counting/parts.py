@@ -92,7 +92,10 @@ class _Walk:
         return layer | {index} if layer & self._products else set()
 
     def _back_from(self, index: int) -> set[int]:
-        """The ops between a product and the products before it, those included."""
+        """The ops between a product and the products with weights before it, those included.
+
+        Empty when another kind of product (a scan, a convolution, attention) flows in: no feed-forward layer.
+        """
         found: set[int] = set()
         pending = list(self._sources[index])
         while pending:
@@ -105,4 +108,6 @@ class _Walk:
             elif op_class(name) in _PASSED or is_activation(name):
                 found.add(source)
                 pending += self._sources[source]
+            elif op_class(name) == "contraction":
+                return set()
         return found

@@ -1,0 +1,1 @@
+"""What decoding one token at a time needs."""
