@@ -61,7 +61,7 @@ def _core(scene: Scene, second: Contraction, weights: _Side, values: _Side) -> C
         return None
     if second.contracted_size < 2 and not weights.contracted:
         return None
-    path = walk_back(scene, weights.tensor, weights.contracted, (*weights.free, *second.batch))
+    path = walk_back(scene, weights.tensor, weights.contracted, weights.free)
     first = path.source
     if first is None or first.op in scene.claimed or first.op >= second.op or not _both_computed(scene, first):
         return None
@@ -241,6 +241,8 @@ def _linear_role(scene: Scene, q_own: Dim, key: _Side) -> Role:
 
 def _normaliser(path: Path) -> str:
     if "softmax" in path.normalisers:
+        return "softmax"
+    if {"exp", "sum"} <= set(path.normalisers):
         return "softmax"
     if "square" in path.normalisers and "relu" in path.normalisers:
         return "relu2"

@@ -34,67 +34,71 @@ class Path:
     mixes_heads: bool = False
     side: list[int] = field(default_factory=list)  # tensors added or multiplied in: biases, masks
     source: Contraction | None = None  # the product that made the scores
-    origin: Op | None = None  # where the walk ended otherwise
-    free: frozenset[int] = frozenset()  # the tracked axes as they are named at the source
-    summed: frozenset[int] = frozenset()
+    origin: Op | None = None  # the op where the walk ended
+    free: frozenset[int] = frozenset()  # the queries' axes, as they are named at the source
+    summed: frozenset[int] = frozenset()  # the keys' axes
 
 
-def walk_back(scene: Scene, tensor: int, summed: Dim | tuple[Dim, ...], free: tuple[Dim, ...]) -> Path:
-    """Follow the operand that carries both the summed and the free axes, from `tensor` to where they met.
+def walk_back(scene: Scene, tensor: int, summed: tuple[Dim, ...], free: tuple[Dim, ...]) -> Path:
+    """Follow the operand that carries both the keys' and the queries' axes, from `tensor` to where they met.
+
+    They meet in a product (`path.source`), or element by element, as in q + k or k ⊗ v (`path.origin`).
 
     Args:
         tensor: The attention weights as they enter the product with the values.
-        summed: Their dim over which that product sums (the keys).
-        free: Their other dims (queries, heads, batch).
+        summed: Their dims over which that product sums (the keys).
+        free: Their own other dims (the queries); samples and heads, which the product shares, are not among them.
     """
-    path = Path()
-    path.summed = _axes_of(summed)
-    path.free = _axes_of(free)
+    path = Path(summed=_axes_of(summed), free=_axes_of(free))
     for _ in range(_LONGEST_PATH):
         op = scene.maker(tensor)
-        if op is None:
+        if op is None or not op.inputs:
             return path
+        path.origin = op
         contraction = scene.contractions.get(op.index)
         if contraction is not None:
-            mixed = _through_mixing(scene, contraction, path)
+            mixed = _mixed_operand(scene, contraction, path)
             if mixed is None:
-                path.source, path.origin = contraction, op
+                path.source = contraction
                 return path
             path.mixes_heads = True
-            path.ops.append(op.index)
-            tensor = mixed
-            continue
-        following = _carrier(scene, op, path)
-        if following is None:
-            path.origin = op
+            following = mixed
+        elif _axes_meet(scene, op, path) or (carrier := _carrier(scene, op, path)) is None:
             return path
-        _note(scene, op, following, path)
+        else:
+            following = carrier
+            _note(scene, op, following, path)
         path.ops.append(op.index)
-        _rename(scene, op, path)
+        path.summed, path.free = _before(scene, op, path.summed), _before(scene, op, path.free)
         tensor = following
     return path
 
 
-def _axes_of(dims: Dim | tuple[Dim, ...]) -> frozenset[int]:
-    flat = [f for dim in dims for f in (dim if dim and isinstance(dim[0], tuple) else (dim,))]
-    return frozenset(factor[0] for factor in flat if factor)  # type: ignore[misc]
+def _axes_of(dims: tuple[Dim, ...]) -> frozenset[int]:
+    return frozenset(axis for dim in dims for axis, _, _ in dim)
 
 
-def _through_mixing(scene: Scene, contraction: Contraction, path: Path) -> int | None:
-    """The operand to follow when a product only mixes heads: both tracked axes pass through it untouched."""
+def _mixed_operand(scene: Scene, contraction: Contraction, path: Path) -> int | None:
+    """The operand to follow when a product with a weight leaves queries and keys untouched (it mixes heads or features)."""
     for data, weight in ((contraction.lhs, contraction.rhs), (contraction.rhs, contraction.lhs)):
-        axes = scene.label(data).axes()
-        if scene.is_weight(weight) and scene.is_data(data) and path.summed and path.summed <= axes:
-            kept = path.free & axes
-            made_here = {a for a in path.free if scene.axes.all[a].kind == "parameter" or scene.axes.all[a].birth == contraction.op}
-            if kept and (path.free - axes) <= made_here | _batchlike(scene, path):
-                path.free = kept | (_axes_of(contraction.lhs_contracted) if data == contraction.lhs else _axes_of(contraction.rhs_contracted))
+        if scene.is_data(data) and scene.is_weight(weight):
+            axes = scene.label(data).axes()
+            if path.free and path.summed and (path.free | path.summed) <= axes:
                 return data
     return None
 
 
-def _batchlike(scene: Scene, path: Path) -> frozenset[int]:
-    return frozenset(a for a in path.free if scene.axes.all[a].kind in ("broadcast", "input"))
+def _axes_meet(scene: Scene, op: Op, path: Path) -> bool:
+    """Whether an elementwise op brings together queries and keys that no single operand has both of."""
+    data = [t for t in dict.fromkeys(op.inputs) if scene.is_data(t)]
+    if len(data) < 2 or not path.free:
+        return False
+    tracked = path.summed | path.free
+    if any(scene.axes.all[a].birth == op.index and scene.axes.all[a].kind == "alias" for a in tracked):
+        return True
+    return not any(tracked <= scene.label(t).axes() for t in data) and all(
+        any(axis in scene.label(t).axes() for t in data) for axis in tracked
+    )
 
 
 def _carrier(scene: Scene, op: Op, path: Path) -> int | None:
@@ -130,7 +134,7 @@ def _note(scene: Scene, op: Op, carrier: int, path: Path) -> None:
     name = short_name(op.name).rstrip("_")
     if op.mask is not None:
         path.masks.append(op.index)
-    if name in {n.rstrip("_") for n in SOFTMAX} or short_name(op.name) in SOFTMAX:
+    if short_name(op.name) in SOFTMAX:
         dims = scene.label(op.inputs[0]).dims
         dim = dims[op.arguments[1]] if isinstance(op.arguments[1], int) and dims else ()
         path.softmax_axes |= frozenset(factor[0] for factor in dim)
@@ -139,11 +143,26 @@ def _note(scene: Scene, op: Op, carrier: int, path: Path) -> None:
         path.normalisers.append(_NORMALISERS[name])
     elif name == "pow" or (name == "mul" and len(op.inputs) == 2 and op.inputs[0] == op.inputs[1]):
         path.normalisers.append("square")
+    elif name == "div" and _is_sum(scene, op, carrier):
+        path.normalisers.append("sum")
     elif name in _SCALES:
         scale_by(scene, op, carrier, path)
     elif name in _DROPOUTS:
         path.dropout = max(path.dropout, next((a for a in op.arguments[1:] if isinstance(a, float)), 0.0))
     path.side += [t for t in op.inputs if t != carrier]
+
+
+def _is_sum(scene: Scene, op: Op, carrier: int) -> bool:
+    """Whether an op divides by a sum over the very weights that it divides."""
+    other = next((t for t in op.inputs if t != carrier), None)
+    for _ in range(4):
+        maker = scene.maker(other) if other is not None else None
+        if maker is None or not maker.inputs:
+            return False
+        if short_name(maker.name) == "sum":
+            return True
+        other = maker.inputs[0]
+    return False
 
 
 def scale_by(scene: Scene, op: Op, carrier: int, path: Path) -> None:
@@ -152,7 +171,7 @@ def scale_by(scene: Scene, op: Op, carrier: int, path: Path) -> None:
     if isinstance(op.arguments[0], Ref) and op.arguments[0].id != carrier:
         other = op.arguments[0]
     factor = other if isinstance(other, (int, float)) else scene.tensors[other.id].scalar if isinstance(other, Ref) else None
-    if "softmax" in path.normalisers or not path.normalisers:
+    if path.normalisers:
         path.is_scaled = True
         if factor is None:
             if isinstance(other, Ref) and (scene.tensors[other.id].numel == 1 or scene.is_weight(other.id)):

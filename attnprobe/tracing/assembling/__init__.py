@@ -1,0 +1,1 @@
+"""From cores to sites: merging, projections, ops and their parts, names, groups."""

@@ -1,0 +1,162 @@
+"""Which parameters make queries, keys, values and outputs, and which ops belong to a site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from attnprobe.records import Component, Core
+from attnprobe.tracing.axes.algebra import Dim, Label
+from attnprobe.tracing.axes.labelling import short_name
+from attnprobe.tracing.reading.scene import Scene
+
+_COPIES = frozenset({"clone", "repeat", "repeat_interleave", "contiguous", "copy_"})
+_LONGEST = 80
+Rows = tuple[tuple[int, int, int], ...]
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What stands round a core."""
+
+    parameters: dict[str, str] = field(default_factory=dict)  # role -> parameter
+    rows: dict[str, Rows] = field(default_factory=dict)
+    ops: dict[int, Component] = field(default_factory=dict)  # ops outside the core
+
+
+def surroundings(scene: Scene, core: Core, limit: str) -> Surroundings:
+    """Parameters of the projections, and the ops between them and the core.
+
+    Args:
+        limit: Qualified name of the site's module: within it the walk goes on beyond the nearest product (a low-rank
+            query is projected twice); outside of it it stops there.
+    """
+    found = Surroundings()
+    for role, tensor in (("query", core.query), ("key", core.key), ("value", core.value)):
+        if tensor is None:
+            continue
+        name, rows = parameter_of(scene, scene.label(tensor), prefer_last=True)
+        if name and not scene.tensors[tensor].origin:
+            found.parameters[role], found.rows[role] = name, rows
+        _walk_up(scene, tensor, core, found, limit)
+    _walk_down(scene, core, found)
+    return found
+
+
+def parameter_of(scene: Scene, label: Label, *, prefer_last: bool) -> tuple[str, Rows]:
+    """The parameter whose rows (or columns) a tensor's width counts, and which of them.
+
+    Rows come as (start, stop, step) along the parameter's output dim.
+    """
+    dims = label.dims[::-1] if prefer_last else label.dims
+    for dim in dims:
+        for axis, _, _ in dim:
+            record = scene.axes.all[axis]
+            if record.kind == "parameter":
+                return record.source.removeprefix("parameter:"), _rows(label, axis)
+            if record.pieces:
+                for piece, offsets in record.pieces:
+                    name, rows = parameter_of(scene, Label((piece,), offsets), prefer_last=True)
+                    if name:
+                        return name, rows
+    return "", ()
+
+
+def _rows(label: Label, axis: int) -> Rows:
+    """Rows as stretches: all factors along the axis, the smallest stride innermost."""
+    factors = sorted(((size, stride) for dim in label.dims for a, size, stride in dim if a == axis), key=lambda f: f[1])
+    start = label.offsets.get(axis, 0)
+    if not factors:
+        return ()
+    inner, step = factors[0]
+    stretches = [(start, start + inner * step, step)]
+    for size, stride in factors[1:]:
+        last_start, last_stop, last_step = stretches[-1]
+        if len(stretches) == 1 and stride == last_stop - last_start and last_step == 1:
+            stretches = [(last_start, last_start + stride * size, 1)]
+        else:
+            stretches = [(a + i * stride, b + i * stride, s) for i in range(size) for a, b, s in stretches]
+    return tuple(stretches)
+
+
+def _walk_up(scene: Scene, tensor: int, core: Core, found: Surroundings, limit: str) -> None:
+    inside_core = {*core.score_ops, *core.value_ops, *core.inner_ops}
+    todo, seen = [tensor], 0
+    while todo and seen < _LONGEST:
+        op = scene.maker(todo.pop())
+        if op is None or op.index in inside_core or op.index in found.ops or op.index in scene.claimed:
+            continue
+        seen += 1
+        contraction = scene.contractions.get(op.index)
+        is_projection = contraction is not None or "convolution" in op.name
+        found.ops[op.index] = _part(scene, op.index, is_projection)
+        if is_projection and not (limit and op.module.startswith(limit)):
+            continue
+        todo += [t for t in op.inputs if _goes_on(scene, t, limit)]
+
+
+def _goes_on(scene: Scene, tensor: int, limit: str) -> bool:
+    """Whether a tensor was made close enough to belong to this attention: in its module, or not in any other's."""
+    op = scene.maker(tensor)
+    if op is None or not scene.tensors[tensor].needs_weights:
+        return False
+    if limit:
+        return op.module == limit or op.module.startswith(limit + ".")
+    return True
+
+
+def _part(scene: Scene, index: int, is_projection: bool) -> Component:
+    op = scene.ops[index]
+    name = short_name(op.name)
+    if is_projection:
+        return "projections"
+    if name in _COPIES and any(scene.axes.all[a].kind == "broadcast" for t in op.outputs for a in scene.label(t).axes()):
+        return "copies"
+    if name in ("mul", "add", "sub") and any(not scene.tensors[t].needs_weights for t in op.inputs):
+        return "positions"
+    return "projections"
+
+
+def _walk_down(scene: Scene, core: Core, found: Surroundings) -> None:
+    """From the core's output to the product with a parameter that projects it."""
+    width = _width_axes(scene, core)
+    todo, seen = [core.output], set()
+    while todo and len(seen) < 30:
+        tensor = todo.pop(0)
+        for index in scene.consumers.get(tensor, ()):
+            op = scene.ops[index]
+            if index in seen or index in scene.claimed or index <= core.value_ops[0]:
+                continue
+            seen.add(index)
+            contraction = scene.contractions.get(index)
+            if contraction is not None:
+                weight = contraction.rhs if contraction.lhs == tensor else contraction.lhs
+                own = contraction.lhs_contracted if contraction.lhs == tensor else contraction.rhs_contracted
+                if scene.is_weight(weight) and _axes(own) & width:
+                    free = contraction.rhs_free if contraction.lhs == tensor else contraction.lhs_free
+                    name, rows = parameter_of(scene, Label(free, scene.label(weight).offsets), prefer_last=True)
+                    if name and "output" not in found.parameters:
+                        found.parameters["output"], found.rows["output"] = name, rows
+                        found.ops[index] = "projections"
+                        return
+                continue
+            if op.outputs and _keeps_width(scene, op.outputs[0], width):
+                if len([t for t in op.inputs if scene.is_data(t)]) > 1 and short_name(op.name) == "add":
+                    continue  # the residual sum ends the attention
+                found.ops.setdefault(index, "projections")
+                todo += op.outputs
+
+
+def _width_axes(scene: Scene, core: Core) -> frozenset[int]:
+    label = scene.label(core.output)
+    axes = {a for dim in label.dims for a, _, _ in dim if scene.is_weight_axis(a)}
+    last: Dim = label.dims[-1] if label.dims else ()
+    return frozenset(axes | {a for a, _, _ in last})
+
+
+def _keeps_width(scene: Scene, tensor: int, width: frozenset[int]) -> bool:
+    axes = scene.label(tensor).axes()
+    return bool(axes & width) or any(scene.axes.all[a].parents & width for a in axes)
+
+
+def _axes(dims: tuple[Dim, ...]) -> frozenset[int]:
+    return frozenset(a for dim in dims for a, _, _ in dim)

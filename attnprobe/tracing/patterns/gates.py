@@ -1,0 +1,126 @@
+"""Channel and spatial attention: a feature map multiplied by a gate that was pooled from that same map.
+
+    channel   pool over positions, a small network, sigmoid, multiply every channel     (SE, arXiv:1709.01507; ECA, 1910.03151)
+    spatial   pool over channels, a convolution, sigmoid, multiply every position       (CBAM, arXiv:1807.06521)
+
+A normalisation layer also pools and multiplies; it has no learned network and no squashing between the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from attnprobe.records import Core, Op, Role
+from attnprobe.tracing.axes.labelling import short_name
+from attnprobe.tracing.reading.scene import Pattern, Scene
+
+_SQUASHING = frozenset({"sigmoid", "hardsigmoid", "softmax", "_softmax", "tanh", "hardtanh", "clamp"})
+_POOLING = frozenset(
+    {
+        "mean", "amax", "amin", "max", "sum", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_max_pool2d", "avg_pool2d",
+        "max_pool2d_with_indices", "adaptive_avg_pool1d", "var", "std", "var_mean", "logsumexp",
+    }
+)  # fmt: skip
+_LONGEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """What lies between the pooling and the gate."""
+
+    pools: tuple[int, ...]
+    learned: tuple[int, ...]
+    passed: tuple[int, ...]
+    squash: str
+
+
+def find(scene: Scene) -> list[Core]:
+    """One core per gated multiplication."""
+    cores = []
+    for op in scene.ops[: scene.end]:
+        if op.index in scene.claimed or op.phase != "forward" or short_name(op.name).rstrip("_") != "mul" or len(op.inputs) != 2:
+            continue
+        for gate, features in (op.inputs, op.inputs[::-1]):
+            core = _core(scene, op, gate, features)
+            if core is not None:
+                scene.claimed.update((*core.score_ops, *core.inner_ops, op.index))
+                cores.append(core)
+                break
+    return cores
+
+
+def _core(scene: Scene, op: Op, gate: int, features: int) -> Core | None:
+    if not (scene.is_data(gate) and scene.is_data(features)):
+        return None
+    shape, whole = _aligned(scene, gate, features), scene.tensors[features].shape
+    missing = [i for i, (g, f) in enumerate(zip(shape, whole, strict=True)) if g == 1 and f > 1]
+    kept = [i for i, (g, f) in enumerate(zip(shape, whole, strict=True)) if i and g == f and f > 1]
+    if not missing or not kept or len(whole) < 3:
+        return None
+    network = _network(scene, gate, features)
+    if network is None:
+        return None
+    channel = all(any(scene.is_weight_axis(a) for a, _, _ in scene.label(features).dims[i]) for i in kept)
+    role: Role = "channel" if channel else "spatial"
+    count = 1
+    for i in kept:
+        count *= whole[i]
+    return Core(
+        mechanism=role, normaliser=network.squash, role=role, score_ops=network.learned, value_ops=(op.index,),
+        inner_ops=tuple(i for i in network.passed if i not in network.learned), query=None, key=None, value=features,
+        output=op.outputs[0], batch=whole[0], windows=1, num_heads=1, num_kv_heads=1, head_dim=1,
+        value_dim=scene.tensors[features].numel // max(whole[0] * count, 1), q_len=count, kv_len=count, scale=None,
+        dropout=0.0, mask_ops=(), is_causal_flag=False, kernel="unfused",
+    )  # fmt: skip
+
+
+def _aligned(scene: Scene, gate: int, features: int) -> tuple[int, ...]:
+    shape, rank = scene.tensors[gate].shape, len(scene.tensors[features].shape)
+    return (1,) * (rank - len(shape)) + shape[-rank:] if rank else shape
+
+
+def _network(scene: Scene, gate: int, features: int) -> _Network | None:
+    """Walk from the gate to the poolings of the very features that it multiplies."""
+    squash, learned, pools, passed = "", [], [], []
+    ancestors = _same_map(scene, features)
+    todo, seen = [gate], set()
+    while todo and len(seen) < _LONGEST:
+        op = scene.maker(todo.pop())
+        if op is None or op.index in seen:
+            continue
+        seen.add(op.index)
+        name = short_name(op.name).rstrip("_")
+        passed.append(op.index)
+        if name in _SQUASHING and not squash and not learned:
+            squash = name.lstrip("_")
+        if name in _POOLING and any(t in ancestors for t in op.inputs[:1]):
+            pools.append(op.index)
+            continue
+        if any(t in ancestors for t in op.inputs):
+            return None  # the gate reads the features without pooling: a gated unit, not attention
+        if any(scene.is_weight(t) for t in op.inputs) and (op.index in scene.contractions or "convolution" in name):
+            learned.append(op.index)
+        todo += [t for t in op.inputs if scene.is_data(t)]
+    if not (squash and learned and pools):
+        return None
+    return _Network(tuple(pools), tuple(sorted(learned)), tuple(sorted(passed)), squash)
+
+
+def _same_map(scene: Scene, tensor: int) -> set[int]:
+    """The tensor and the views of it that a pooling may have read instead."""
+    found = {tensor}
+    storage = scene.tensors[tensor].storage
+    while (op := scene.maker(tensor)) is not None and op.inputs and scene.tensors[op.inputs[0]].storage == storage:
+        tensor = op.inputs[0]
+        found.add(tensor)
+    frontier = list(found)
+    while frontier:
+        for index in scene.consumers.get(frontier.pop(), ()):
+            for output in scene.ops[index].outputs:
+                if scene.tensors[output].storage == storage and output not in found:
+                    found.add(output)
+                    frontier.append(output)
+    return found
+
+
+pattern = Pattern("gates", find, order=4)

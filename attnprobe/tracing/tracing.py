@@ -1,0 +1,93 @@
+"""model → op graph → attention sites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+
+from attnprobe.records import BlindSpot, LoadedModel, Op, Trace
+from attnprobe.tracing.assembling.merging import merged
+from attnprobe.tracing.assembling.sites import assemble
+from attnprobe.tracing.capturing.run import Captured, capture_step
+from attnprobe.tracing.reading.scene import Scene
+from attnprobe.tracing.recognition import understand
+
+_KNOWN_LIBRARIES = ("aten.", "prim.", "prims.", "profiler.", "inductor.")
+
+
+def trace(model: LoadedModel, *, train: bool, backward: bool, seed: int = 0, with_lines: bool = True) -> Trace:
+    """Capture one step of the model and understand it.
+
+    Raises:
+        ModelError: The forward or the backward raised.
+    """
+    captured = capture_step(model, train=train, backward=backward, seed=seed, with_lines=with_lines)
+    scene, cores = understand(captured.ops, captured.tensors, captured.forward_end)
+    cores = merged(scene, cores)
+    classes = {name: type(module).__name__ for name, module in model.module.named_modules()}
+    sites, parts = assemble(scene, cores, classes)
+    return Trace(
+        ops=captured.ops,
+        tensors=captured.tensors,
+        events=captured.events,
+        sites=sites,
+        cores=tuple(cores),
+        site_of_op=parts,
+        blind_spots=(*_opaque_modules(model.module), *_opaque_ops(captured.ops)),
+        module_classes=classes,
+        parameters=_parameters(model.module),
+        forward_end=captured.forward_end,
+        loss_end=captured.loss_end,
+        output_storages=captured.output_storages,
+        is_fake=model.is_fake,
+        train=train,
+        backward=backward and captured.loss_end < len(captured.ops),
+        seconds=captured.seconds,
+        length_dims=_length_dims(scene, captured, len(sites)),
+        notes=(f"loss: {captured.loss}",),
+    )
+
+
+def _parameters(module: nn.Module) -> Mapping[str, tuple[tuple[int, ...], str]]:
+    return {
+        name: (tuple(parameter.shape), str(parameter.dtype).removeprefix("torch."))
+        for name, parameter in module.named_parameters()
+    }
+
+
+def _opaque_modules(module: nn.Module) -> Sequence[BlindSpot]:
+    """Parts that run outside of Python: their inside has no modules and no lines."""
+    found = []
+    for name, part in module.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            found.append(BlindSpot(module=name, kind="torchscript", reason="a TorchScript module: its ops are counted, its code is not seen"))
+        elif hasattr(part, "_orig_mod"):
+            found.append(BlindSpot(module=name, kind="compiled", reason="a compiled module: traced as its uncompiled original"))
+    return [spot for spot in found if not any(spot.module.startswith(other.module + ".") for other in found if other.module)]
+
+
+def _opaque_ops(ops: Sequence[Op]) -> Sequence[BlindSpot]:
+    """Ops of other libraries: what they compute is not known."""
+    found: dict[tuple[str, str], BlindSpot] = {}
+    for op in ops:
+        if op.phase == "forward" and not op.name.startswith(_KNOWN_LIBRARIES):
+            reason = f"the op {op.name} is opaque: what it computes inside is not known"
+            found.setdefault((op.name, op.module), BlindSpot(module=op.module, kind="opaque_op", reason=reason, location=op.location))
+    return tuple(found.values())
+
+
+def _length_dims(scene: Scene, captured: Captured, sites: int) -> Mapping[str, tuple[int, ...]]:
+    """Dims of the inputs along which tokens lie: those that the positions of some core descend from."""
+    found: dict[str, set[int]] = {}
+    for core_op in sorted(scene.claimed) if sites else ():
+        contraction = scene.contractions.get(core_op)
+        dims = (*contraction.lhs_free, *contraction.rhs_free) if contraction else ()
+        if contraction is None:
+            dims = tuple(scene.label(t).dims[-2] for t in scene.ops[core_op].inputs[:2] if len(scene.label(t).dims) > 2)
+        for root in (root for dim in dims for root in scene.axes.roots(dim)):
+            axis = scene.axes.all[root]
+            if axis.kind == "input" and axis.dim > 0:
+                found.setdefault(axis.source.removeprefix("input:"), set()).add(axis.dim)
+    return {name: tuple(sorted(dims)) for name, dims in found.items()}
