@@ -18,11 +18,11 @@ METRICS = (
         unit="ms",
         level="site",
         exactness="modelled",
-        method="Sum over ops of max(FLOPs / peak rate of the dtype, bytes / memory bandwidth); bytes are what "
-        "each op reads and writes, for a fused attention its query, key, value, mask and output.",
+        method="Sum over ops of max(FLOPs / peak rate of the dtype, bytes / memory bandwidth); bytes are "
+        "what each op reads and writes, for a fused attention its query, key, value, mask and output.",
         source="Williams et al. 2009, doi:10.1145/1498765.1498785; rates: roofline_devices.toml",
-        not_said="A lower bound: no launch times, no caches between ops, no kernel reaches the peak. Decoding "
-        "of a mixture of experts reads here the experts of the whole scanned batch.",
+        not_said="A lower bound: no launch times, no caches between ops, no kernel reaches the peak. "
+        "Decoding of a mixture of experts reads here the experts of the whole scanned batch.",
     ),
 )
 
@@ -57,7 +57,8 @@ def _predictions(trace: Trace, counted: TraceFlops, device: Device) -> Iterator[
     first: dict[str, int] = {}
     for index, site in enumerate(trace.sites):
         first.setdefault(site.group, index)
-    for index in (None, *first.values()):
+    pieces: tuple[int | None, ...] = (None, *first.values())
+    for index in pieces:
         name = "" if index is None else trace.sites[index].id
         forward = [
             op_work(call, trace, counted) for call in ops_of(called, trace, backward=False, site=index)

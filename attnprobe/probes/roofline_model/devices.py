@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from attnprobe.errors import UsageError
 from attnprobe.registry import nearest
@@ -68,7 +69,7 @@ def device_of_gpu(title: str) -> Device | None:
 
 
 @cache
-def _entries() -> Mapping[str, dict[str, object]]:
+def _entries() -> Mapping[str, dict[str, Any]]:
     return tomllib.loads(_FILE.read_text(encoding="utf-8"))
 
 
