@@ -7,23 +7,25 @@ user's runs, so a model that replaces `json.dumps` or closes every descriptor br
 from __future__ import annotations
 
 import faulthandler
+import json
 import os
-import platform
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
-from attnprobe.errors import WorkerError
+from attnprobe.discovered import FOLDERS
+from attnprobe.errors import AttnprobeError, WorkerError
 from attnprobe.isolation.failures import describe, text_of
 from attnprobe.isolation.limits import limit_this_process
 from attnprobe.isolation.messages import Sender, from_json, to_json
 from attnprobe.isolation.processes import die_with_parent
 from attnprobe.records import ScanOptions
+from attnprobe.registry import Plugin, discover
 
 Job = Callable[[Mapping[str, Any], Sender], str]
 
+_JSON = dict(vars(json))  # as it is before a model can replace parts of it
 _MAX_STATE = 4_000
 _exit = os._exit
 _flush_to = (sys.stdout, sys.stderr)
@@ -42,12 +44,10 @@ def main(arguments: Sequence[str]) -> None:
     sender = Sender(channel, bytes.fromhex(request["key"]))
     try:
         _prepare(request)
-        sender.send(
-            "result", JOBS[request["job"]](request["arguments"], sender).encode("utf-8", "backslashreplace")
-        )
-    except (
-        BaseException
-    ) as error:  # SystemExit and KeyboardInterrupt of the model's are failures like any other
+        text = JOBS[request["job"]](request["arguments"], sender)
+        sender.send("result", text.encode("utf-8", "backslashreplace"))
+    except BaseException as error:
+        # A SystemExit or KeyboardInterrupt of the model's is a failure like any other.
         sender.send("failure", to_json(describe(error)))
     finally:
         _leave()
@@ -79,27 +79,40 @@ def _scan(arguments: Mapping[str, Any], sender: Sender) -> str:
     sys.dont_write_bytecode = True  # no __pycache__ beside the user's files
 
     def progress(stage: str, state: str, seconds: float | None) -> None:
-        sender.send(
-            "progress",
-            to_json([stage[:200], state[:_MAX_STATE], None if seconds is None else float(seconds)]),
-        )
+        message = [stage[:200], state[:_MAX_STATE], None if seconds is None else float(seconds)]
+        sender.send("progress", to_json(message))
 
-    text: str = scan_file.dump(pipeline.scan_target(options, progress))
+    scan = pipeline.scan_target(options, progress)
+    vars(json).update(_JSON)
+    text: str = scan_file.dump(scan)
     return text
 
 
 def _machine(arguments: Mapping[str, Any], sender: Sender) -> str:
     torch = _imported("torch", package="")
-    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return to_json(
-        {
-            "python": platform.python_version(),
-            "torch": version("torch"),
-            "cuda": torch.version.cuda or "",
-            "devices": names,
-            "threads": torch.get_num_threads(),
-        }
-    ).decode()
+    discovered, faults = _discovered()
+    machine = {
+        "torch": torch.__version__,
+        "devices": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+        "threads": torch.get_num_threads(),
+        "discovered": discovered,
+        "faults": faults,
+    }
+    return to_json(machine).decode()
+
+
+def _discovered() -> tuple[list[str], list[str]]:
+    """Import every discovered folder: how many things each holds, and what does not import."""
+    counts, faults = [], []
+    for folder in FOLDERS:
+        try:
+            found: Mapping[str, Plugin[Any]] = discover(
+                folder.package, folder.attribute, group=folder.group, suffix=folder.suffix
+            )
+            counts.append(f"{len(found)} {folder.title.lower()}")
+        except AttnprobeError as error:
+            faults.append(text_of(error))
+    return counts, faults
 
 
 JOBS: Mapping[str, Job] = {"scan": _scan, "machine": _machine}

@@ -17,8 +17,8 @@ from attnprobe.isolation.messages import to_json
 from attnprobe.isolation.processes import adopting_orphans, end_group
 
 _ROOT = str(Path(__file__).resolve().parents[2])
-# Our folder goes last on the path, and the working directory not at all (-P): a `json.py` beside the model must
-# not stand in for the real one while attnprobe starts.
+# Our folder goes last on the path, and the working directory not at all (-P): a `json.py` beside the model
+# must not stand in for the real one while attnprobe starts.
 _START = "import sys; sys.path.append(sys.argv[1]); from attnprobe.worker import main; main(sys.argv[2:])"
 _GRACE_SECONDS = 2.0
 _KEY_BYTES = 32

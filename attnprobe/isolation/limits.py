@@ -1,10 +1,10 @@
 """How long and how large the model's process may become, and how that is enforced.
 
-Two guards on memory. The kernel's limit on private writable memory (RLIMIT_DATA) makes an allocation that is
-too large fail cleanly, as an error at its line; mapped weight files and merely reserved addresses do not count,
-as they would under RLIMIT_AS. A watchdog adds up the resident memory of the process and its children, and ends
-them when they pass the limit. Where a GPU driver is present the watchdog guards alone: drivers map memory in
-ways that the kernel's limit would refuse.
+Two guards on memory. The kernel's limit on private writable memory (RLIMIT_DATA) makes an allocation that
+is too large fail cleanly, as an error at its line; mapped weight files and merely reserved addresses do not
+count, as they would under RLIMIT_AS. A watchdog adds up the resident memory of the process and its children,
+and ends them when they pass the limit. Where a GPU driver is present the watchdog guards alone: drivers map
+memory in ways that the kernel's limit would refuse.
 """
 
 from __future__ import annotations

@@ -6,12 +6,12 @@ processes knows, so what a model prints into the wrong descriptor is never taken
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 from collections.abc import Iterator
 from hashlib import blake2b
 from hmac import compare_digest
+from json import dumps, loads
 from typing import Any, Literal, cast
 
 from attnprobe.errors import WorkerError
@@ -88,7 +88,7 @@ def to_json(value: Any) -> bytes:
     Raises:
         ValueError: A number is NaN or infinite.
     """
-    return json.dumps(value, allow_nan=False).encode("ascii")
+    return dumps(value, allow_nan=False).encode("ascii")
 
 
 def from_json(body: bytes) -> Any:
@@ -98,7 +98,7 @@ def from_json(body: bytes) -> Any:
         WorkerError: It is not JSON, or holds NaN or infinity.
     """
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        return loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise _damaged() from error
 

@@ -21,6 +21,7 @@ from attnprobe.isolation.processes import resident_bytes
 Progress = Callable[[str, str, float | None], None]
 
 _POLL_SECONDS = 0.1
+_WEIGHING_SECONDS = 0.25
 _DUMP_SECONDS = 0.3
 
 
@@ -72,6 +73,7 @@ class _Watch:
         self._progress = progress
         self._receiver = Receiver(child.key)
         self._started = time.monotonic()
+        self._next_weighing = 0.0
         self._stage = ""
         self._result: bytes | None = None
         self.stdout, self.stderr = TailBuffer(), TailBuffer()
@@ -132,7 +134,8 @@ class _Watch:
         if self._limits.seconds and time.monotonic() - self._started > self._limits.seconds:
             self._ask_where_it_is()
             raise timed_out(self._limits.seconds, self._stage, self.stderr.text())
-        if self._limits.memory_bytes:
+        if self._limits.memory_bytes and time.monotonic() > self._next_weighing:
+            self._next_weighing = time.monotonic() + _WEIGHING_SECONDS
             resident = resident_bytes(self._child.process.pid)
             if resident > self._limits.memory_bytes:
                 raise out_of_memory(resident, self._limits.memory_bytes, self._stage)

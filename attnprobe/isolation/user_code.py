@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sysconfig
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
@@ -15,6 +16,7 @@ _INSTALLED = tuple(
 _DUMPED_FRAME = re.compile(r'^  File "(.+)", line (\d+) in ', re.MULTILINE)
 
 
+@lru_cache(maxsize=1024)
 def is_user_file(path: str) -> bool:
     """Whether a frame of this file is code of the user's."""
     if path.startswith("<"):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 from importlib import import_module
-from importlib.util import find_spec
 
 import click
 
+from attnprobe.commands.terminal.sources import first_line
 from attnprobe.errors import PluginError, UsageError
 from attnprobe.registry import module_names, nearest
 
@@ -47,14 +46,4 @@ class CommandFolder(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, first_line(name)) for name in self.list_commands(ctx)])
-
-
-def first_line(name: str) -> str:
-    """The first line of the docstring of a command's file, read from its source."""
-    spec = find_spec(f"{PACKAGE}.{name}")
-    if spec is None or spec.origin is None:
-        return ""
-    with open(spec.origin, encoding="utf-8") as source:
-        docstring = ast.get_docstring(ast.parse(source.read()))
-    return (docstring or "").split("\n", 1)[0]
+            formatter.write_dl([(name, first_line(f"{PACKAGE}.{name}")) for name in self.list_commands(ctx)])

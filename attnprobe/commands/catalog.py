@@ -1,0 +1,43 @@
+"""List every probe, kind of target, report format and command, and the file it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+
+import click
+
+from attnprobe.commands.terminal.failure import visible
+from attnprobe.commands.terminal.session import session_options
+from attnprobe.commands.terminal.sources import file_of, first_line
+from attnprobe.discovered import FOLDERS, DiscoveredFolder
+from attnprobe.registry import module_names
+
+
+@click.command(
+    "catalog",
+    help="List every probe, kind of target, report format, command and plug-in, and the file it is in.",
+    epilog="Example: attnprobe catalog",
+)
+@session_options
+def command() -> None:
+    """Print folder by folder. Nothing is imported, so nothing can fail; `doctor` imports them all."""
+    for folder in FOLDERS:
+        rows = [*_files(folder), *_plugins(folder)]
+        click.echo(f"{folder.title} ({len(rows)})")
+        width = max((len(name) for name, _, _ in rows), default=0)
+        for name, line, origin in rows:
+            click.echo(f"  {name:<{width}}  {line}")
+            click.echo(f"  {'':<{width}}  {origin}")
+
+
+def _files(folder: DiscoveredFolder) -> Iterator[tuple[str, str, str]]:
+    for name in module_names(folder.package):
+        module = f"{folder.package}.{name}"
+        yield name.removesuffix(folder.suffix), first_line(module), file_of(module)
+
+
+def _plugins(folder: DiscoveredFolder) -> Iterator[tuple[str, str, str]]:
+    for entry in entry_points(group=folder.group) if folder.group else ():
+        package = entry.dist.name if entry.dist else "an unknown package"
+        yield visible(entry.name), f"plug-in of {visible(package)}", visible(entry.value)
