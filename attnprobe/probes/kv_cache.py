@@ -48,7 +48,7 @@ def _run(subject: Subject) -> ProbeResult:
     trace = subject.trace
     measurements: list[Measurement] = []
     not_measured: list[NotMeasured] = []
-    sums = dict.fromkeys((metric.name for metric in METRICS), 0.0)
+    sums: dict[str, float] = dict.fromkeys((metric.name for metric in METRICS), 0)
     for site, core in zip(trace.sites, trace.cores, strict=True):
         per_token = key_value_bytes(trace, core)
         found: dict[str, float] = {}

@@ -58,22 +58,22 @@ def _predictions(trace: Trace, counted: TraceFlops, device: Device) -> Iterator[
     for index, site in enumerate(trace.sites):
         first.setdefault(site.group, index)
     pieces: tuple[int | None, ...] = (None, *first.values())
-    for index in pieces:
-        name = "" if index is None else trace.sites[index].id
+    for piece in pieces:
+        name = "" if piece is None else trace.sites[piece].id
         forward = [
-            op_work(call, trace, counted) for call in ops_of(called, trace, backward=False, site=index)
+            op_work(call, trace, counted) for call in ops_of(called, trace, backward=False, site=piece)
         ]
         yield predict(forward, device, "prefill", name)
         if trace.backward:
             step = [
-                op_work(call, trace, counted) for call in ops_of(called, trace, backward=True, site=index)
+                op_work(call, trace, counted) for call in ops_of(called, trace, backward=True, site=piece)
             ]
             yield predict(step, device, "training", name)
         prefill = ops_of(called, trace, backward=False)
         one_token = (
             model_decode(prefill, trace, counted)
-            if index is None
-            else site_decode(index, prefill, trace, counted)
+            if piece is None
+            else site_decode(piece, prefill, trace, counted)
         )
         if one_token:
             yield predict(one_token, device, "decode", name)

@@ -27,13 +27,14 @@ def parts_of_ops(trace: Trace) -> tuple[str, ...]:
 
 
 def cost_shares(metric: str, values: Mapping[str, float]) -> tuple[CostShare, ...]:
-    """One share per part; empty when the total is zero."""
+    """One share for every part that costs anything."""
     total = sum(values.values())
     if not total:
         return ()
     return tuple(
         CostShare(part=part, metric=metric, value=values.get(part, 0), share=values.get(part, 0) / total)
         for part in PARTS
+        if values.get(part)
     )
 
 
