@@ -8,6 +8,7 @@ the path of a real run, masks keep their values, and a 405B model needs no memor
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
@@ -27,6 +28,7 @@ _WEIGHT_FACTORIES = frozenset(
     {"empty", "empty_strided", "rand", "randn", "new_empty", "new_empty_strided", "empty_like", "rand_like", "randn_like"}
 )
 _SIZED_FACTORIES = _WEIGHT_FACTORIES | {"zeros", "ones", "full", "new_zeros", "new_ones", "new_full", "eye", "repeat", "expand"}
+_FAKE_LOGGER = logging.getLogger("torch._subclasses.fake_tensor")
 _DEVICE = torch.ops.prim.device.default  # asked for at every tensor.device: answered without a dispatch
 _MANY_BYTES = 8  # an upper bound for the size of one element
 
@@ -41,9 +43,12 @@ class FakeWorld:
         self.mode = FakeTensorMode(allow_non_fake_inputs=True)
         self._dispatch = _RealWhileSmall(self.mode)
         self._depth = 0
+        self._level = logging.NOTSET
 
     def __enter__(self) -> FakeWorld:
         if self._depth == 0:
+            self._level = _FAKE_LOGGER.level
+            _FAKE_LOGGER.setLevel(logging.CRITICAL)  # torch logs a traceback for what is raised anyway
             self._dispatch.__enter__()
         self._depth += 1
         return self
@@ -54,6 +59,7 @@ class FakeWorld:
         self._depth -= 1
         if self._depth == 0:
             self._dispatch.__exit__(kind, error, trace)
+            _FAKE_LOGGER.setLevel(self._level)
 
     def fake(self, tensor: torch.Tensor) -> torch.Tensor:
         """A tensor of the same shape, dtype and requires_grad without memory. The same fake for the same tensor."""

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
-from attnprobe.records import BlindSpot, LoadedModel, Op, Trace
+from attnprobe.records import BlindSpot, Core, LoadedModel, Op, Trace
 from attnprobe.tracing.assembling.merging import merged
 from attnprobe.tracing.assembling.sites import assemble
-from attnprobe.tracing.capturing.run import Captured, capture_step
+from attnprobe.tracing.axes.algebra import Dim
+from attnprobe.tracing.capturing.run import capture_step
 from attnprobe.tracing.reading.scene import Scene
 from attnprobe.tracing.recognition import understand
 
@@ -45,7 +46,7 @@ def trace(model: LoadedModel, *, train: bool, backward: bool, seed: int = 0, wit
         train=train,
         backward=backward and captured.loss_end < len(captured.ops),
         seconds=captured.seconds,
-        length_dims=_length_dims(scene, captured, len(sites)),
+        length_dims=_length_dims(scene, cores),
         notes=(f"loss: {captured.loss}",),
     )
 
@@ -78,16 +79,29 @@ def _opaque_ops(ops: Sequence[Op]) -> Sequence[BlindSpot]:
     return tuple(found.values())
 
 
-def _length_dims(scene: Scene, captured: Captured, sites: int) -> Mapping[str, tuple[int, ...]]:
-    """Dims of the inputs along which tokens lie: those that the positions of some core descend from."""
+def _length_dims(scene: Scene, cores: Sequence[Core]) -> Mapping[str, tuple[int, ...]]:
+    """Dims of the inputs along which tokens lie: those that queries and keys descend from, but for samples and features."""
+    positions: set[int] = set()
+    others: set[int] = set()
+    for core in cores:
+        for index in core.score_ops:
+            contraction = scene.contractions.get(index)
+            if contraction is not None:
+                positions |= _roots(scene, (*contraction.lhs_free, *contraction.rhs_free))
+                others |= _roots(scene, contraction.batch)
+            elif core.query is not None and core.key is not None:
+                for dims in (scene.label(core.query).dims, scene.label(core.key).dims):
+                    positions |= _roots(scene, dims[-2:-1])
+                    others |= _roots(scene, dims[:1]) if len(dims) > 2 else set()
+    for contraction in scene.contractions.values():
+        if scene.is_weight(contraction.lhs) or scene.is_weight(contraction.rhs):
+            others |= _roots(scene, (*contraction.lhs_contracted, *contraction.rhs_contracted))
     found: dict[str, set[int]] = {}
-    for core_op in sorted(scene.claimed) if sites else ():
-        contraction = scene.contractions.get(core_op)
-        dims = (*contraction.lhs_free, *contraction.rhs_free) if contraction else ()
-        if contraction is None:
-            dims = tuple(scene.label(t).dims[-2] for t in scene.ops[core_op].inputs[:2] if len(scene.label(t).dims) > 2)
-        for root in (root for dim in dims for root in scene.axes.roots(dim)):
-            axis = scene.axes.all[root]
-            if axis.kind == "input" and axis.dim > 0:
-                found.setdefault(axis.source.removeprefix("input:"), set()).add(axis.dim)
-    return {name: tuple(sorted(dims)) for name, dims in found.items()}
+    for axis in (scene.axes.all[root] for root in positions - others):
+        if axis.kind == "input":
+            found.setdefault(axis.source.removeprefix("input:"), set()).add(axis.dim)
+    return {name: tuple(sorted(dims)) for name, dims in sorted(found.items())}
+
+
+def _roots(scene: Scene, dims: Sequence[Dim]) -> set[int]:
+    return {root for dim in dims for root in scene.axes.roots(dim)}

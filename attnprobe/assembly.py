@@ -1,0 +1,161 @@
+"""Numbers and sites become the one record that is saved."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+
+from attnprobe import __version__
+from attnprobe.records import (
+    SCHEMA_VERSION,
+    AttentionSite,
+    CostShare,
+    CrossCheck,
+    Curve,
+    Environment,
+    LoadedModel,
+    Measurement,
+    ModelInfo,
+    NotMeasured,
+    Prediction,
+    Probe,
+    ProbeResult,
+    Scan,
+    ScanOptions,
+    Stage,
+    ToolInfo,
+    Trace,
+    UnknownOp,
+    Workload,
+)
+
+_PACKAGES = ("transformers", "timm", "fvcore", "networkx", "numpy")
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the probes have found so far."""
+
+    notes: tuple[str, ...] = ()
+    known: dict[tuple[str, str], float | None] = field(default_factory=dict)
+    measurements: list[Measurement] = field(default_factory=list)
+    missing: list[NotMeasured] = field(default_factory=list)
+    shares: list[CostShare] = field(default_factory=list)
+    curves: list[Curve] = field(default_factory=list)
+    predictions: list[Prediction] = field(default_factory=list)
+    checks: list[CrossCheck] = field(default_factory=list)
+    unknown: list[UnknownOp] = field(default_factory=list)
+
+    def add(self, probe: Probe, result: ProbeResult) -> str:
+        """Keep a probe's result; returns a few words on it."""
+        self.measurements += result.measurements
+        self.known.update({(m.metric, m.site): m.value for m in result.measurements})
+        self.missing += result.not_measured
+        self.shares += result.cost_shares
+        self.curves += result.curves
+        self.predictions += result.predictions
+        self.checks += result.cross_checks
+        self.unknown += result.unknown_ops
+        self.notes += result.notes
+        numbers = len(result.measurements) + len(result.curves) + len(result.predictions) + len(result.cross_checks)
+        return f"{numbers} numbers" if numbers else "nothing to measure"
+
+    def skip(self, probes: Sequence[Probe], reason: str) -> None:
+        """List every metric of probes that do not run."""
+        self.missing += [NotMeasured(metric=metric.name, site="", reason=reason) for p in probes for metric in p.metrics]
+
+
+def assemble(
+    model: LoadedModel, trace: Trace, options: ScanOptions, probes: Sequence[Probe], found: Findings,
+    stages: Sequence[Stage], *, is_measured: bool,
+) -> Scan:  # fmt: skip
+    """The scan: sites with their numbers, totals, and everything that could not be seen."""
+    return Scan(
+        schema=SCHEMA_VERSION,
+        tool=ToolInfo(name="attnprobe", version=__version__),
+        environment=_environment(is_measured),
+        model=_model_info(model, trace),
+        workload=_workload(model, trace, options, is_measured),
+        metrics={metric.name: metric for probe in probes for metric in probe.metrics},
+        totals={m.metric: m.value for m in found.measurements if not m.site},
+        sites=tuple(_with_numbers(trace.sites, found.measurements)),
+        cost_shares=tuple(found.shares),
+        curves=tuple(found.curves),
+        predictions=tuple(found.predictions),
+        cross_checks=tuple(found.checks),
+        unknown_ops=tuple(found.unknown),
+        blind_spots=trace.blind_spots,
+        not_measured=tuple(found.missing),
+        stages=tuple(stages),
+        notes=(*trace.notes, *found.notes),
+    )
+
+
+def _with_numbers(sites: Sequence[AttentionSite], measurements: Sequence[Measurement]) -> Sequence[AttentionSite]:
+    values: dict[str, dict[str, float | None]] = {site.id: {} for site in sites}
+    heads: dict[str, dict[str, tuple[float | None, ...]]] = {site.id: {} for site in sites}
+    for m in measurements:
+        if m.site in values:
+            values[m.site][m.metric] = m.value
+            if m.per_head:
+                heads[m.site][m.metric] = m.per_head
+    return [replace(site, metrics=values[site.id], head_metrics=heads[site.id]) for site in sites]
+
+
+def _environment(is_measured: bool) -> Environment:
+    on_gpu = is_measured and torch.cuda.is_available()
+    return Environment(
+        python=platform.python_version(),
+        torch=torch.__version__,
+        platform=f"{platform.system()} {platform.machine()}",
+        device=torch.cuda.get_device_name() if on_gpu else "cpu",
+        threads=torch.get_num_threads(),
+        packages=_versions(),
+    )
+
+
+def _versions() -> Mapping[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _model_info(model: LoadedModel, trace: Trace) -> ModelInfo:
+    parameters = list(model.module.parameters())
+    return ModelInfo(
+        target=model.target,
+        entry=model.entry,
+        class_name=type(model.module).__name__,
+        parameters=sum(p.numel() for p in parameters),
+        parameter_bytes=sum(p.numel() * p.element_size() for p in parameters),
+        trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
+        causal_declared=model.causal,
+    )
+
+
+def _workload(model: LoadedModel, trace: Trace, options: ScanOptions, is_measured: bool) -> Workload:
+    shapes = {t.origin[6:]: t.shape for t in trace.tensors if t.origin.startswith("input:")}
+    lengths = [shapes[name][dim] for name, dims in trace.length_dims.items() for dim in dims if name in shapes]
+    dtypes = [dtype for _, dtype in trace.parameters.values()]
+    return Workload(
+        inputs=model.inputs,
+        batch_size=next((shape[0] for shape in shapes.values() if len(shape) > 1), None),
+        seq_len=max(lengths, default=None),
+        device=options.device if is_measured else "none",
+        dtype=max(set(dtypes), key=dtypes.count) if dtypes else "float32",
+        train=trace.train,
+        backward=trace.backward,
+        loss=next((note.removeprefix("loss: ") for note in trace.notes if note.startswith("loss: ")), ""),
+        guessed=model.guessed,
+        depth="measured" if is_measured else "static",
+        seed=options.seed,
+        settings={"repeats": str(options.repeats), "warmup": str(options.warmup)},
+    )

@@ -1,0 +1,133 @@
+"""The order of the stages, and nothing else.
+
+    target ─ load ─ trace ─ probe ─ (check ─ suggest ─ try) ─ scan
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from attnprobe.assembly import Findings, assemble
+from attnprobe.errors import AttnprobeError, TargetError
+from attnprobe.loading import load
+from attnprobe.preparing import bring_to_device, choose_device, real_model, reason_not_to_run
+from attnprobe.records import LoadedModel, NotMeasured, Probe, Scan, ScanOptions, Subject, Trace
+from attnprobe.registry import discover, pick
+from attnprobe.resizing import resized
+from attnprobe.stopwatch import Progress, Stopwatch
+from attnprobe.tracing.tracing import trace
+
+
+def scan_target(options: ScanOptions, progress: Progress) -> Scan:
+    """Load a target and scan it.
+
+    Raises:
+        AttnprobeError: The target cannot be loaded or its forward fails; one line and a hint.
+    """
+    watch = Stopwatch(progress)
+    with watch.stage("load") as stage:
+        model = load(options, fake=True)
+        stage.outcome = model.entry
+    return _scan(model, options, watch)
+
+
+def scan_model(model: LoadedModel, options: ScanOptions, progress: Progress) -> Scan:
+    """Scan a model that is already in this process. It is given back as it was."""
+    return _scan(model, options, Stopwatch(progress))
+
+
+def _scan(model: LoadedModel, options: ScanOptions, watch: Stopwatch) -> Scan:
+    probes = chosen_probes(options)
+    with watch.stage("trace") as stage:
+        understood, notes = _trace(model, options)
+        groups = len({site.group for site in understood.sites})
+        stage.outcome = f"{len(understood.sites)} attention sites in {groups} groups" if groups else "no attention found"
+    found = Findings(notes=notes)
+    device = choose_device(options)
+    subject = Subject(trace=understood, options=options, device=device, known=found.known)
+    subject.retrace = _retracer(model, understood, options)
+    for probe in (p for p in probes if p.depth == "static"):
+        _run(probe, subject, found, watch)
+    measured = [p for p in probes if p.depth == "measured"]
+    reason = reason_not_to_run(model, options, found.known, device)
+    if reason:
+        found.skip(measured, reason)
+    else:
+        _measure(model, subject, measured, found, watch)
+    return assemble(model, understood, options, probes, found, watch.stages, is_measured=not reason)
+
+
+def chosen_probes(options: ScanOptions) -> tuple[Probe, ...]:
+    """The probes that were asked for, each after those whose numbers it reads.
+
+    Raises:
+        UsageError: A name that no probe has.
+    """
+    plugins = discover("attnprobe.probes", "probe", group="attnprobe.probes")
+    for name in (*options.probes, *options.skip_probes):
+        pick(name, plugins, "probe")
+    wanted = [p.value for n, p in plugins.items() if (not options.probes or n in options.probes) and n not in options.skip_probes]
+    ordered: list[Probe] = []
+    while wanted:
+        names = {probe.name for probe in wanted}
+        ready = [probe for probe in wanted if not names & set(probe.after)] or wanted[:1]
+        ordered += ready
+        wanted = [probe for probe in wanted if probe not in ready]
+    return tuple(ordered)
+
+
+def _trace(model: LoadedModel, options: ScanOptions) -> tuple[Trace, tuple[str, ...]]:
+    """Trace under fake tensors; where the model's control flow depends on data, trace a real run and say so."""
+    fake = replace(model, is_fake=True)
+    try:
+        return trace(fake, train=options.train, backward=options.backward, seed=options.seed), ()
+    except AttnprobeError as error:
+        real = real_model(model, options)
+        if real is None:
+            raise
+        note = f"Traced on a real run, since under fake tensors {error.message}"
+    understood = trace(real, train=options.train, backward=options.backward, seed=options.seed)
+    model.module, model.is_fake, model.args, model.kwargs = real.module, False, real.args, real.kwargs
+    return understood, (note,)
+
+
+def _retracer(model: LoadedModel, understood: Trace, options: ScanOptions) -> Callable[[int], Trace]:
+    def retrace(length: int) -> Trace:
+        old = max(
+            (t.shape[d] for t in understood.tensors if t.origin.startswith("input:") for d in understood.length_dims.get(t.origin[6:], ())),
+            default=0,
+        )
+        if not old:
+            raise TargetError("no input has a dimension along which tokens lie")
+        other = resized(replace(model, is_fake=understood.is_fake), understood.length_dims, old, length)
+        return trace(other, train=options.train, backward=False, seed=options.seed, with_lines=False)
+
+    return retrace
+
+
+def _measure(model: LoadedModel, subject: Subject, probes: list[Probe], found: Findings, watch: Stopwatch) -> None:
+    if not probes:
+        return
+    try:
+        with watch.stage("build for real") as stage:
+            real = real_model(model, subject.options) or model
+            stage.outcome = subject.device
+    except AttnprobeError as error:
+        found.skip(probes, f"the model could not be built for real: {error.message}")
+        return
+    with bring_to_device(real, subject.device, train=subject.options.train) as placed:
+        subject.model = placed
+        for probe in probes:
+            _run(probe, subject, found, watch)
+
+
+def _run(probe: Probe, subject: Subject, found: Findings, watch: Stopwatch) -> None:
+    """One probe; its failure is a listed gap, not a failed scan."""
+    with watch.stage(probe.name) as stage:
+        try:
+            stage.outcome = found.add(probe, probe.run(subject))
+        except Exception as error:
+            stage.ok = False
+            stage.outcome = f"failed: {type(error).__name__}: {str(error)[:200]}"
+            found.missing += [NotMeasured(metric=m.name, site="", reason=f"the probe {probe.name} {stage.outcome}") for m in probe.metrics]

@@ -1,0 +1,59 @@
+"""The same model called at another sequence length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from attnprobe.errors import ModelError
+from attnprobe.records import LoadedModel
+
+
+def resized(model: LoadedModel, length_dims: Mapping[str, tuple[int, ...]], old: int, new: int) -> LoadedModel:
+    """Inputs cut or repeated along their token dims, so that `old` tokens become `new`.
+
+    Dims of the same position and size in other inputs (masks, labels, position ids) follow.
+
+    Args:
+        length_dims: Input name -> dims of its tokens, as in `Trace.length_dims`.
+
+    Raises:
+        ModelError: No input has a token dim of that size.
+    """
+    positions = {dim for dims in length_dims.values() for dim in dims}
+    changed: list[str] = []
+
+    def resize(name: str, tensor: torch.Tensor) -> torch.Tensor:
+        own = length_dims.get(name, ())
+        for dim in sorted(positions):
+            if dim < tensor.dim() and (dim in own or tensor.shape[dim] == old) and tensor.shape[dim] > 0:
+                target = new if tensor.shape[dim] == old else max(round(tensor.shape[dim] * new / old), 1)
+                tensor = _resized(tensor, dim, target)
+                changed.append(name)
+        return tensor
+
+    args = tuple(_mapped(str(i), value, resize) for i, value in enumerate(model.args))
+    kwargs = {name: _mapped(name, value, resize) for name, value in model.kwargs.items()}
+    if not changed:
+        raise ModelError("no input has a dimension along which tokens lie")
+    return replace(model, args=args, kwargs=kwargs)
+
+
+def _resized(tensor: torch.Tensor, dim: int, size: int) -> torch.Tensor:
+    times = -(-size // tensor.shape[dim])
+    if times > 1:
+        tensor = torch.cat([tensor] * times, dim)
+    return tensor.narrow(dim, 0, size).detach().contiguous().requires_grad_(tensor.requires_grad)
+
+
+def _mapped(name: str, value: Any, change: Callable[[str, torch.Tensor], torch.Tensor]) -> Any:
+    if isinstance(value, torch.Tensor):
+        return change(name, value)
+    if isinstance(value, dict):
+        return {key: _mapped(f"{name}.{key}", item, change) for key, item in value.items()}
+    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
+        return type(value)(_mapped(f"{name}.{i}", item, change) for i, item in enumerate(value))
+    return value
