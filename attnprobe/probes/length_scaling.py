@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from attnprobe.errors import AttnprobeError
 from attnprobe.probes.counting.tally import Tally, count
-from attnprobe.probes.lengths.fit import crossover_length, length_exponent, quadratic
+from attnprobe.probes.lengths.fit import crossover_length, length_exponent, parabola
 from attnprobe.probes.lengths.scanned import scanned_length, scanned_lengths
 from attnprobe.records import Curve, Measurement, Metric, NotMeasured, Probe, ProbeResult, Subject, Trace
 
 _FACTORS = (0.5, 2, 4)  # of the scanned length: with it four points, one more than a parabola needs
+_LARGE = 4000  # ops of a forward from which on each further length takes seconds: then only twice the length
 _CURVES = ("flops_forward", "flops_core")
 
 METRICS = (
@@ -39,7 +40,7 @@ METRICS = (
         level="site",
         exactness="exact",
         method="Root of c L² = a + b L; a, b, c from a parabola through the traced lengths, kept only when "
-        "every further length lies on it within 1e-6.",
+        "a further length, or the split into core and rest, proves it within 1e-6.",
         not_said="It counts FLOPs; where memory bounds attention, its time passes the rest earlier.",
     ),
 )
@@ -68,7 +69,7 @@ _Points = dict[int, dict[str, Tally]]  # length -> site ("" the model) -> sums
 
 def _points(subject: Subject, scanned: int) -> tuple[_Points, tuple[str, ...]]:
     """Sums at every length that could be traced, shortest first, and a note for each that could not."""
-    wanted = subject.options.lengths or tuple(round(scanned * factor) for factor in _FACTORS)
+    wanted = subject.options.lengths or _default_lengths(subject.trace, scanned)
     points: _Points = {}
     notes: list[str] = []
     if len(scanned_lengths(subject.trace)) == 1:  # two lengths (encoder, decoder) are no point of one curve
@@ -80,6 +81,11 @@ def _points(subject: Subject, scanned: int) -> tuple[_Points, tuple[str, ...]]:
         except AttnprobeError as error:
             notes.append(f"length {length} could not be traced: {error.message}")
     return dict(sorted(points.items())), tuple(notes)
+
+
+def _default_lengths(trace: Trace, scanned: int) -> tuple[int, ...]:
+    factors = (2.0,) if trace.forward_end > _LARGE else _FACTORS
+    return tuple(round(scanned * factor) for factor in factors)
 
 
 def _tallies(trace: Trace) -> dict[str, Tally]:
@@ -110,14 +116,17 @@ def _growth(name: str, points: _Points) -> Iterator[Measurement | NotMeasured]:
         else:
             reason = f"{curve} is zero, or was found at one length only"
             yield NotMeasured(metric=metric, site=name, reason=reason)
-    yield _crossover(name, lengths, values["flops_forward"])
+    yield _crossover(name, lengths, values)
 
 
-def _crossover(name: str, lengths: tuple[int, ...], values: tuple[float, ...]) -> Measurement | NotMeasured:
+def _crossover(
+    name: str, lengths: tuple[int, ...], values: dict[str, tuple[float, ...]]
+) -> Measurement | NotMeasured:
     metric = "quadratic_crossover_length"
-    fit = quadratic(lengths, values)
+    fit = parabola(lengths, values["flops_forward"], values["flops_core"])
     if fit is None:
-        reason = f"the FLOPs at {len(lengths)} lengths do not lie on one parabola (four are needed)"
+        shown = ", ".join(map(str, lengths))
+        reason = f"the traced lengths ({shown}) do not show a parabola; --lengths traces others"
         return NotMeasured(metric=metric, site=name, reason=reason)
     length = crossover_length(*fit)
     if length is None:

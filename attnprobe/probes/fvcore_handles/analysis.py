@@ -18,7 +18,7 @@ from attnprobe.probes.fvcore_handles.products import PRODUCTS
 from attnprobe.records import LoadedModel
 from attnprobe.running import first_line, output_tensors
 
-# Counted by fvcore, but not matrix products.
+# Counted by fvcore, but not matrix products. A handle of None would leave fvcore's own in place.
 _NOT_PRODUCTS = (
     *("aten::batch_norm", "aten::group_norm", "aten::layer_norm", "aten::instance_norm"),
     *("aten::upsample_nearest2d", "aten::upsample_bilinear2d"),
@@ -63,7 +63,7 @@ def _count(model: LoadedModel) -> SecondCount:
     leaves, structure = tree_flatten((model.args, model.kwargs))
     tensors = tuple(leaf for leaf in leaves if isinstance(leaf, torch.Tensor))
     analysis = FlopCountAnalysis(_TensorsOnly(model.module, leaves, structure), tensors)
-    analysis.set_op_handle(**{**dict.fromkeys(_NOT_PRODUCTS), **PRODUCTS, **FUSED_ATTENTION})
+    analysis.set_op_handle(**{**dict.fromkeys(_NOT_PRODUCTS, _nothing), **PRODUCTS, **FUSED_ATTENTION})
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
     modules = {
         name.removeprefix(_MODEL).removeprefix("."): int(2 * multiply_adds)
@@ -71,6 +71,10 @@ def _count(model: LoadedModel) -> SecondCount:
         if name.split(".")[0] == _MODEL
     }
     return SecondCount(modules, _doubled(analysis.by_operator()), dict(analysis.unsupported_ops()))
+
+
+def _nothing(inputs: list[Any], outputs: list[Any]) -> int:
+    return 0
 
 
 def _doubled(multiply_adds: Counter[str]) -> dict[str, int]:

@@ -19,22 +19,43 @@ def length_exponent(lengths: Sequence[int], values: Sequence[float]) -> float | 
     return log(values[-1] / values[-2]) / log(lengths[-1] / lengths[-2])
 
 
-def quadratic(lengths: Sequence[int], values: Sequence[float]) -> tuple[Fraction, Fraction, Fraction] | None:
-    """(a, b, c) of a + b L + c L² through the first three points, in exact arithmetic.
+Parabola = tuple[Fraction, Fraction, Fraction]
 
-    None with fewer than four points or when another point is off by more than 1e-6 of its value.
+
+def parabola(lengths: Sequence[int], values: Sequence[float], core: Sequence[float]) -> Parabola | None:
+    """(a, b, c) of a + b L + c L², in exact arithmetic; None when the traced lengths do not prove it.
+
+    Four lengths or more prove it when all lie on the parabola through the first three. Three prove it when
+    the attention core is c L² and all the rest a straight line. A point may be off by 1e-6 of its value.
     """
-    if len(lengths) < 4:
+    if len(lengths) < 3:
         return None
-    (x1, x2, x3), (y1, y2, y3) = lengths[:3], (Fraction(value) for value in values[:3])
+    if len(lengths) > 3:
+        fit = _through(lengths[:3], values[:3])
+        return fit if _holds(fit, lengths, values) else None
+    quadratic = (Fraction(0), Fraction(0), Fraction(core[0]) / lengths[0] ** 2)
+    rest = [Fraction(value) - Fraction(part) for value, part in zip(values, core, strict=True)]
+    slope = (rest[1] - rest[0]) / (lengths[1] - lengths[0])
+    line = (rest[0] - slope * lengths[0], slope, Fraction(0))
+    if _holds(quadratic, lengths, core) and _holds(line, lengths, rest):
+        return line[0], slope, quadratic[2]
+    return None
+
+
+def _through(lengths: Sequence[int], values: Sequence[float]) -> Parabola:
+    (x1, x2, x3), (y1, y2, y3) = lengths, (Fraction(value) for value in values)
     slope = (y2 - y1) / (x2 - x1)
     c = ((y3 - y1) / (x3 - x1) - slope) / (x3 - x2)
     b = slope - c * (x1 + x2)
-    a = y1 - b * x1 - c * x1 * x1
-    for x, y in zip(lengths[3:], values[3:], strict=True):
-        if abs(a + b * x + c * x * x - Fraction(y)) > _TOLERANCE * abs(Fraction(y)):
-            return None
-    return a, b, c
+    return y1 - b * x1 - c * x1 * x1, b, c
+
+
+def _holds(fit: Parabola, lengths: Sequence[int], values: Sequence[float | Fraction]) -> bool:
+    a, b, c = fit
+    return all(
+        abs(a + b * length + c * length * length - Fraction(value)) <= _TOLERANCE * abs(Fraction(value))
+        for length, value in zip(lengths, values, strict=True)
+    )
 
 
 def crossover_length(a: Fraction, b: Fraction, c: Fraction) -> float | None:
