@@ -1,0 +1,106 @@
+"""The tables inside a group's row: all metrics of the dictionary, the heads, the single sites."""
+
+from __future__ import annotations
+
+from attnprobe.records import AttentionSite, Metric, Number, Scan
+from attnprobe.report.page.elements import Column, Table
+from attnprobe.report.parts import sites as of
+from attnprobe.report.parts.catalogue import Words, say
+from attnprobe.report.parts.names import metric_title, shown, unit_of
+from attnprobe.report.parts.order import metric_place
+from attnprobe.report.parts.quantities import UNKNOWN, count, exact
+from attnprobe.report.parts.safe_text import safe
+
+HEADS_SHOWN = 32
+COLUMNS = ("flops_forward", "flops_backward", "activation_bytes", "kv_cache_bytes_per_token", "forward_ms")
+
+
+def metric_table(scan: Scan, sites: tuple[AttentionSite, ...]) -> Table:
+    """Every metric of the dictionary for one group: new probes appear here by themselves."""
+    is_single = len(sites) == 1
+    columns = [Column(say("column.metric")), Column(say("column.each"), "number")]
+    if not is_single:
+        columns.append(Column(say("column.all_sites", count=count(len(sites))), "number"))
+    columns += [Column(say("column.unrounded"), "mixed"), Column(say("column.exactness"))]
+    rows = []
+    for name in site_metrics(scan, sites):
+        metric = scan.metrics.get(name)
+        cells = [metric_title(scan, name), _each(scan, name, sites)]
+        if not is_single:
+            cells.append(_all(scan, metric, name, sites))
+        rows.append((*cells, _unrounded(scan, name, sites), _exactness(metric)))
+    return Table(caption=say("table.all_metrics"), columns=tuple(columns), rows=tuple(rows))
+
+
+def site_metrics(scan: Scan, sites: tuple[AttentionSite, ...]) -> tuple[str, ...]:
+    """Names of all metrics that these sites have or should have, related ones beside each other."""
+    here = {name for site in sites for name in site.metrics}
+    wanted = {name for name, metric in scan.metrics.items() if metric.level == "site"}
+    return tuple(sorted(here | wanted, key=metric_place))
+
+
+def instance_table(scan: Scan, sites: tuple[AttentionSite, ...], limit: int) -> Table:
+    """One row per site of a group, as many as `limit`."""
+    metrics = [name for name in COLUMNS if any(site.metrics.get(name) is not None for site in sites)]
+    columns = (
+        Column(say("column.site"), "code"),
+        Column(say("fact.location"), "code"),
+        *(Column(metric_title(scan, name), "number") for name in metrics),
+    )
+    rows = tuple(
+        (
+            safe(site.id),
+            safe(str(site.location)) if site.location else UNKNOWN,
+            *(shown(scan, name, site.metrics.get(name)) for name in metrics),
+        )
+        for site in sites[:limit]
+    )
+    left_out = len(sites) > len(rows)
+    note = say("note.rows_left_out", shown=count(len(rows)), all=count(len(sites))) if left_out else ""
+    return Table(
+        caption=say("table.instances", count=count(len(sites))), columns=columns, rows=rows, note=note
+    )
+
+
+def head_table(scan: Scan, site: AttentionSite) -> Table | None:
+    """The metrics that a site has per head; None when it has none."""
+    if not site.head_metrics:
+        return None
+    width = max(len(values) for values in site.head_metrics.values())
+    columns = (
+        Column(say("column.metric")),
+        *(Column(str(head), "number") for head in range(min(width, HEADS_SHOWN))),
+    )
+    rows = tuple(
+        (metric_title(scan, name), *_padded(scan, name, site.head_metrics[name], len(columns) - 1))
+        for name in sorted(site.head_metrics, key=metric_place)
+    )
+    note = say("note.rows_left_out", shown=str(HEADS_SHOWN), all=count(width)) if width > HEADS_SHOWN else ""
+    return Table(caption=say("table.heads", site=safe(site.id)), columns=columns, rows=rows, note=note)
+
+
+def _padded(scan: Scan, name: str, values: tuple[Number | None, ...], width: int) -> tuple[str, ...]:
+    texts = tuple(shown(scan, name, value) for value in values[:width])
+    return texts + (UNKNOWN,) * (width - len(texts))
+
+
+def _each(scan: Scan, name: str, sites: tuple[AttentionSite, ...]) -> Words:
+    found = of.spread(sites, name)
+    if found.is_one:
+        return shown(scan, name, found.low)
+    return say("range", low=shown(scan, name, found.low), high=shown(scan, name, found.high))
+
+
+def _all(scan: Scan, metric: Metric | None, name: str, sites: tuple[AttentionSite, ...]) -> Words:
+    return shown(scan, name, of.total(sites, name)) if metric and of.is_summed(metric) else ""
+
+
+def _unrounded(scan: Scan, name: str, sites: tuple[AttentionSite, ...]) -> Words:
+    found = of.spread(sites, name)
+    if not found.known:
+        return safe(of.reason(scan, name, sites[0].id)) or say("reason.unknown")
+    return exact(found.low, safe(unit_of(scan, name))) if found.is_one else ""
+
+
+def _exactness(metric: Metric | None) -> Words:
+    return say(f"exactness.{metric.exactness}") if metric else ""

@@ -1,0 +1,138 @@
+"""Method and limits: how each number came about, under which settings, and how to get it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from attnprobe.records import InputTensor, Metric, Scan
+from attnprobe.report.page.elements import Column, Fact, Table
+from attnprobe.report.parts.catalogue import Words, say
+from attnprobe.report.parts.command import command
+from attnprobe.report.parts.names import metric_title
+from attnprobe.report.parts.quantities import UNKNOWN, count, duration
+from attnprobe.report.parts.safe_text import safe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """The section."""
+
+    command: str
+    guessed: tuple[str, ...]
+    notes: tuple[str, ...]
+    inputs: Table
+    workload: tuple[Fact, ...]
+    environment: tuple[Fact, ...]
+    stages: Table | None
+    metrics: Table | None
+
+
+def method(scan: Scan) -> Method:
+    """The section."""
+    return Method(
+        command=command(scan),
+        guessed=tuple(safe(guess, 1000) for guess in scan.workload.guessed),
+        notes=tuple(safe(note, 1000) for note in scan.notes),
+        inputs=_inputs(scan),
+        workload=_workload(scan),
+        environment=_environment(scan),
+        stages=_stages(scan),
+        metrics=_metrics(scan),
+    )
+
+
+def _inputs(scan: Scan) -> Table:
+    columns = (
+        Column(say("column.input"), "code"),
+        Column(say("column.shape"), "code"),
+        Column(say("column.dtype"), "code"),
+        Column(say("column.origin")),
+        Column(say("column.how"), "prose"),
+    )
+    return Table(
+        caption=say("method.inputs"),
+        columns=columns,
+        rows=tuple(_input(t) for t in scan.workload.inputs[:100]),
+    )
+
+
+def _input(tensor: InputTensor) -> tuple[Words, ...]:
+    origin = say(f"origin.{tensor.origin}")
+    return (safe(tensor.name), str(list(tensor.shape)), safe(tensor.dtype), origin, safe(tensor.note))
+
+
+def _workload(scan: Scan) -> tuple[Fact, ...]:
+    work, model = scan.workload, scan.model
+    declared = {True: "answer.yes", False: "answer.no", None: "answer.not_declared"}[model.causal_declared]
+    return (
+        Fact(say("fact.class"), safe(model.class_name) or UNKNOWN, is_code=True),
+        Fact(
+            say("figure.parameters"),
+            count(model.parameters),
+            say("fact.trainable", count=count(model.trainable_parameters)),
+        ),
+        Fact(say("fact.batch_size"), count(work.batch_size)),
+        Fact(say("fact.seq_len"), count(work.seq_len)),
+        Fact(say("fact.dtype"), safe(work.dtype), is_code=True),
+        Fact(say("fact.device"), safe(work.device), is_code=True),
+        Fact(say("fact.depth"), say(f"depth.{work.depth}")),
+        Fact(say("fact.passes"), say("pass.training" if work.backward else "pass.forward")),
+        Fact(say("fact.layers_mode"), say("mode.train" if work.train else "mode.eval")),
+        Fact(say("fact.loss"), safe(work.loss) or UNKNOWN),
+        Fact(say("fact.causal_declared"), say(declared)),
+        Fact(say("fact.seed"), str(work.seed)),
+        *(Fact(safe(name), safe(value)) for name, value in sorted(work.settings.items())),
+    )
+
+
+def _environment(scan: Scan) -> tuple[Fact, ...]:
+    here = scan.environment
+    return (
+        Fact("attnprobe", safe(scan.tool.version), say("fact.schema", number=str(scan.schema))),
+        Fact("torch", safe(here.torch)),
+        Fact("Python", safe(here.python)),
+        Fact(say("fact.platform"), safe(here.platform)),
+        Fact(say("fact.device"), safe(here.device), say("fact.threads", count=here.threads)),
+        *(Fact(safe(name), safe(version)) for name, version in sorted(here.packages.items())),
+        *(Fact(say("fact.plugin"), safe(name)) for name in scan.tool.plugins),
+    )
+
+
+def _stages(scan: Scan) -> Table | None:
+    if not scan.stages:
+        return None
+    columns = (
+        Column(say("column.stage")),
+        Column(say("column.seconds"), "number"),
+        Column(say("column.outcome"), "prose"),
+    )
+    rows = tuple(
+        (safe(stage.name), duration(stage.seconds) if stage.ok else UNKNOWN, safe(stage.outcome))
+        for stage in scan.stages
+    )
+    return Table(caption=say("method.stages"), columns=columns, rows=rows)
+
+
+def _metrics(scan: Scan) -> Table | None:
+    if not scan.metrics:
+        return None
+    keys = (
+        "column.metric",
+        "column.key",
+        "column.unit",
+        "column.exactness",
+        "column.method",
+        "column.source",
+        "column.not_said",
+    )
+    kinds = ("text", "code", "text", "text", "prose", "prose", "prose")
+    columns = tuple(Column(say(key), kind) for key, kind in zip(keys, kinds, strict=True))  # type: ignore[arg-type]
+    rows = tuple(_metric(scan, name, scan.metrics[name]) for name in sorted(scan.metrics))
+    return Table(caption=say("method.metrics", count=count(len(rows))), columns=columns, rows=rows)
+
+
+def _metric(scan: Scan, name: str, metric: Metric) -> tuple[Words, ...]:
+    unit = say("unit.ratio") if metric.unit == "1" else safe(metric.unit)
+    exactness = say(f"exactness.{metric.exactness}")
+    texts = tuple(safe(text, 1000) for text in (metric.method, metric.source, metric.not_said))
+    return (metric_title(scan, name), safe(name), unit, exactness, *texts)

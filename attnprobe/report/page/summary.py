@@ -1,0 +1,80 @@
+"""The first screen: the verdict in words, the key figures, what to be careful with, where the cost is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from attnprobe.records import Scan
+from attnprobe.report.page.elements import Bar, Fact
+from attnprobe.report.page.strip import cost_bars
+from attnprobe.report.parts.catalogue import Text, Words, join, say
+from attnprobe.report.parts.names import metric_title, shown
+from attnprobe.report.parts.quantities import UNKNOWN, quantity
+from attnprobe.report.parts.safe_text import safe
+from attnprobe.report.parts.verdict import details, headline
+
+FIGURES = (
+    "flops_forward",
+    "activation_bytes",
+    "peak_training_bytes",
+    "peak_forward_bytes",
+    "kv_cache_bytes_per_token",
+    "forward_ms",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The first screen."""
+
+    entry: str
+    subtitle: Text
+    headline: Text
+    details: Text
+    figures: tuple[Fact, ...]
+    warning: Words
+    bars: tuple[Bar, ...]
+
+
+def summary(scan: Scan) -> Summary:
+    """The first screen of a scan."""
+    return Summary(
+        entry=safe(scan.model.entry or scan.model.target),
+        subtitle=_subtitle(scan),
+        headline=headline(scan),
+        details=join(details(scan), "list.sentences"),
+        figures=(_parameters(scan), *(_figure(scan, name) for name in FIGURES if name in scan.totals))[:6],
+        warning=_warning(scan),
+        bars=cost_bars(scan),
+    )
+
+
+def _subtitle(scan: Scan) -> Text:
+    work = scan.workload
+    inputs = ", ".join(f"{safe(t.name)} {safe(t.dtype)}{list(t.shape)}" for t in work.inputs[:4]) or UNKNOWN
+    pass_ = say("pass.training" if work.backward else "pass.forward")
+    return join(
+        (inputs, safe(work.dtype), safe(scan.environment.device), say(f"depth.{work.depth}"), pass_),
+        "list.dot",
+    )
+
+
+def _parameters(scan: Scan) -> Fact:
+    size = quantity(scan.model.parameter_bytes, "byte")
+    return Fact(say("figure.parameters"), quantity(scan.model.parameters, ""), size)
+
+
+def _figure(scan: Scan, name: str) -> Fact:
+    value = scan.totals[name]
+    note = say("figure.not_measured") if value is None else ""
+    return Fact(metric_title(scan, name), shown(scan, name, value), note)
+
+
+def _warning(scan: Scan) -> Words:
+    gaps = (
+        ("warning.blind_spots", len(scan.blind_spots)),
+        ("warning.unknown_ops", len(scan.unknown_ops)),
+        ("warning.not_measured", len({gap.metric for gap in scan.not_measured})),
+    )
+    told = tuple(say(key, count=number) for key, number in gaps if number)
+    return say("warning", gaps=join(told)) if told else ""

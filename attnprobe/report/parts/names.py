@@ -1,0 +1,45 @@
+"""Metrics and lists of names by the words that a reader sees."""
+
+from __future__ import annotations
+
+from attnprobe.records import Metric, Number, Scan
+from attnprobe.report.parts.catalogue import Words, join, say, say_or
+from attnprobe.report.parts.quantities import count, percent, quantity
+from attnprobe.report.parts.safe_text import safe
+
+NAMES_SHOWN = 4
+
+
+def metric_title(scan: Scan, name: str) -> Words:
+    """What a metric is called: our own words for the metrics we know, else its dictionary's."""
+    known = scan.metrics.get(name)
+    return say_or(f"metric.{name}", safe(known.title if known else name))
+
+
+def shown(scan: Scan, name: str, value: Number | None) -> str:
+    """A value of a metric, rounded and with its unit."""
+    return quantity(value, unit_of(scan, name), name)
+
+
+def unit_of(scan: Scan, name: str) -> str:
+    """The unit of a metric; where the dictionary lacks it, what its name says."""
+    known: Metric | None = scan.metrics.get(name)
+    if known:
+        return known.unit
+    if name.startswith("flops_"):
+        return "FLOP"
+    return next((unit for end, unit in (("_ms", "ms"), ("bytes", "byte")) if name.endswith(end)), "1")
+
+
+def signed_percent(share: float | None) -> str:
+    """A difference: "+0.4 %", "−2.1 %", "0 %"."""
+    if not share:
+        return percent(share)
+    return f"{'+' if share > 0 else '−'}{percent(abs(share))}"
+
+
+def names(all_names: tuple[str, ...]) -> Words:
+    """The first few names, and how many more."""
+    first = join(tuple(safe(name, 80) for name in all_names[:NAMES_SHOWN]))
+    more = len(all_names) - NAMES_SHOWN
+    return say("list.and_more", names=first, count=count(more)) if more > 0 else first

@@ -1,0 +1,50 @@
+"""The order in which a reader asks for metrics; what we do not know comes last, by name."""
+
+from __future__ import annotations
+
+METRICS = (
+    "flops_forward",
+    "flops_backward",
+    "flops_core",
+    "flops_useful",
+    "flops_executed",
+    "flops_scores",
+    "flops_values",
+    "flops_projections",
+    "elementwise_operations",
+    "copy_bytes",
+    "attention_flops_share",
+    "core_flops_share",
+    "activation_bytes",
+    "peak_forward_bytes",
+    "peak_training_bytes",
+    "measured_peak_bytes",
+    "kv_cache_bytes_per_token",
+    "kv_cache_bytes",
+    "parameters",
+    "parameter_bytes",
+    "gradient_bytes",
+    "optimizer_bytes",
+    "training_state_bytes",
+    "core_length_exponent",
+    "length_exponent",
+    "quadratic_crossover_length",
+    "forward_ms",
+    "forward_ms_spread",
+    "backward_ms",
+    "backward_ms_spread",
+)
+PARTS = ("attention", "feed_forward", "convolution")
+_METRIC_PLACES = {name: place for place, name in enumerate(METRICS)}
+
+
+def metric_place(name: str) -> tuple[int, str]:
+    """Sort key of a metric."""
+    return _METRIC_PLACES.get(name, len(METRICS)), name
+
+
+def part_place(part: str) -> tuple[int, str]:
+    """Sort key of a part of the model. "other" stands last, behind parts that we do not know."""
+    if part == "other":
+        return len(PARTS) + 1, ""
+    return (PARTS.index(part) if part in PARTS else len(PARTS)), part

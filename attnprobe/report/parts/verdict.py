@@ -1,0 +1,64 @@
+"""The result in words: what attention costs, how it grows, what is wasted."""
+
+from __future__ import annotations
+
+from attnprobe.records import Scan
+from attnprobe.report.parts.catalogue import Text, say
+from attnprobe.report.parts.costs import attention_share
+from attnprobe.report.parts.quantities import count, percent, plain, quantity
+from attnprobe.report.parts.sites import spread, total
+
+WORTH_SAYING = 0.05
+
+
+def headline(scan: Scan) -> Text:
+    """One sentence: "Attention is 41 % of the FLOPs, in 24 sites of 2 groups." """
+    if not scan.sites:
+        return say("verdict.no_attention")
+    where = {
+        "sites": say("count.sites", count=count(len(scan.sites))),
+        "groups": say("count.groups", count=count(len(scan.groups))),
+    }
+    share = attention_share(scan, "flops_forward")
+    if share is None:
+        return say("verdict.sites_only", **where)
+    return say("verdict.flops", share=percent(share), **where)
+
+
+def details(scan: Scan) -> tuple[Text, ...]:
+    """Further sentences, as many as the scan has numbers for."""
+    if not scan.sites:
+        return (say("verdict.looked_for"),)
+    sentences = (_findings(scan), _memory(scan), _growth(scan), _waste(scan))
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def _findings(scan: Scan) -> Text | None:
+    return say("verdict.findings", count=len(scan.findings)) if scan.findings else None
+
+
+def _memory(scan: Scan) -> Text | None:
+    kept, cache = attention_share(scan, "activation_bytes"), scan.totals.get("kv_cache_bytes_per_token")
+    if kept is not None and cache:
+        return say("verdict.memory_and_cache", share=percent(kept), cache=quantity(cache, "byte"))
+    if kept is not None:
+        return say("verdict.memory", share=percent(kept))
+    return say("verdict.cache", cache=quantity(cache, "byte")) if cache else None
+
+
+def _growth(scan: Scan) -> Text | None:
+    growth = spread(scan.sites, "core_length_exponent")
+    passes = scan.totals.get("quadratic_crossover_length")
+    if growth.high is None:
+        return None
+    power = plain(round(growth.high, 2))
+    if passes:
+        return say("verdict.growth_and_crossover", power=power, length=count(passes))
+    return say("verdict.growth", power=power)
+
+
+def _waste(scan: Scan) -> Text | None:
+    useful, run = total(scan.sites, "flops_useful"), total(scan.sites, "flops_executed")
+    if useful is None or not run or useful / run > 1 - WORTH_SAYING:
+        return None
+    return say("verdict.waste", share=percent(1 - useful / run))

@@ -1,0 +1,1 @@
+"""The summary for a terminal: one screen of a scan, drawn with rich."""

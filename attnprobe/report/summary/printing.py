@@ -1,0 +1,85 @@
+"""The terminal summary on a stream, whatever the stream can show."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from io import StringIO
+from typing import TextIO
+
+from attnprobe.records import Scan
+from attnprobe.report.parts.catalogue import check_language
+
+NARROWEST, PLAIN_WIDTH = 40, 110
+
+# Our own signs, for a stream that is not Unicode. Names that it cannot write become escapes.
+_ASCII = str.maketrans(
+    {"✓": "+", "·": "-", "×": "x", "–": "-", "−": "-", "…": "~", "√": "v", "µ": "u", "→": ">", "’": "'"}
+)
+
+
+def summary_text(scan: Scan, language: str, *, width: int = PLAIN_WIDTH, is_colored: bool = False) -> str:
+    """The whole summary.
+
+    Args:
+        scan: What to show.
+        language: "en" or "zh".
+        width: In columns; from 40.
+        is_colored: With ANSI colours.
+    """
+    from rich.console import Console
+
+    from attnprobe.report.summary.blocks import Voice, checks, doubts, header, stages, verdict
+    from attnprobe.report.summary.costs import cost_table, group_table
+
+    voice = Voice(check_language(language), max(width, NARROWEST))
+    out = StringIO()
+    console = Console(
+        file=out,
+        width=voice.width,
+        color_system="standard" if is_colored else None,
+        force_terminal=is_colored,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    blocks = [header(scan, voice)]
+    blocks += [stages(scan, voice)] if scan.stages else []
+    blocks.append(verdict(scan, voice))
+    blocks += [cost_table(scan, voice)] if scan.cost_shares else []
+    blocks += [group_table(scan, voice)] if scan.sites else []
+    for number, block in enumerate(blocks):
+        console.print(*(["\n"] if number > 1 else []), block, sep="", end="")
+    console.print()
+    console.print(checks(scan, voice))
+    console.print(doubts(scan, voice))
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    return "\n".join(lines).strip("\n") + "\n"
+
+
+def print_summary(scan: Scan, stream: TextIO, language: str, *, is_colored: bool | None = None) -> None:
+    """Write the summary to a stream, in its width, its encoding and, on a terminal, in colour."""
+    colored = wants_color(stream, os.environ) if is_colored is None else is_colored
+    text = summary_text(scan, language, width=stream_width(stream), is_colored=colored)
+    stream.write(fitted(text, stream.encoding or "utf-8"))
+
+
+def wants_color(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether colours would be seen, and are wanted (NO_COLOR, TERM=dumb)."""
+    return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+
+
+def stream_width(stream: TextIO) -> int:
+    """The columns of a terminal; a fixed width for a file."""
+    return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns if stream.isatty() else PLAIN_WIDTH
+
+
+def fitted(text: str, encoding: str) -> str:
+    """The text in what an encoding can write: our signs by look-alikes, foreign ones as escapes."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_ASCII).encode(encoding, "backslashreplace").decode(encoding)
+    return text

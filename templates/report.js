@@ -1,0 +1,64 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const byId = (id) => document.getElementById(id);
+  const remember = (key, value) => {
+    try { localStorage.setItem(`attnprobe-${key}`, value); } catch { /* a sandboxed page has no storage */ }
+  };
+  const recall = (key) => {
+    try { return localStorage.getItem(`attnprobe-${key}`); } catch { return null; }
+  };
+
+  const setLanguage = (language) => {
+    root.dataset.language = language;
+    root.lang = language === "zh" ? "zh-Hans" : "en";
+  };
+  const setTheme = (theme) => {
+    if (theme === "auto") delete root.dataset.theme;
+    else root.dataset.theme = theme;
+  };
+  const theme = recall("theme");
+  if (theme === "light" || theme === "dark") setTheme(theme);
+  root.classList.add("js");
+
+  byId("switch-language").addEventListener("click", () => {
+    setLanguage(root.dataset.language === "zh" ? "en" : "zh");
+  });
+  byId("switch-theme").addEventListener("click", () => {
+    const next = { auto: "light", light: "dark", dark: "auto" }[root.dataset.theme || "auto"];
+    setTheme(next);
+    remember("theme", next);
+  });
+  byId("print").addEventListener("click", () => window.print());
+
+  let closed = [];
+  window.addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    for (const each of closed) each.open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    for (const each of closed) each.open = false;
+  });
+
+  const groups = [...document.querySelectorAll(".group")];
+  byId("open-all")?.addEventListener("click", () => {
+    const open = groups.some((group) => !group.hidden && !group.open);
+    for (const group of groups) if (!group.hidden) group.open = open;
+  });
+
+  const filter = byId("filter");
+  if (!filter) return;
+  const texts = groups.map((group) => group.querySelector("summary").textContent.toLowerCase());
+  filter.addEventListener("input", () => {
+    const wanted = filter.value.trim().toLowerCase();
+    groups.forEach((group, index) => { group.hidden = !texts[index].includes(wanted); });
+    const shown = groups.filter((group) => !group.hidden).length;
+    byId("filter-count").textContent = wanted ? `${shown} / ${groups.length}` : "";
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target instanceof HTMLInputElement) return;
+    event.preventDefault();
+    filter.focus();
+  });
+})();
