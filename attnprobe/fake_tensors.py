@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from math import prod
 from types import TracebackType
 from typing import Any
@@ -29,6 +29,7 @@ _WEIGHT_FACTORIES = frozenset(
 )
 _SIZED_FACTORIES = _WEIGHT_FACTORIES | {"zeros", "ones", "full", "new_zeros", "new_ones", "new_full", "eye", "repeat", "expand"}
 _FAKE_LOGGER = logging.getLogger("torch._subclasses.fake_tensor")
+_GROUPED_MM = getattr(torch.ops.aten, "_grouped_mm", None) and torch.ops.aten._grouped_mm.default
 _DEVICE = torch.ops.prim.device.default  # asked for at every tensor.device: answered without a dispatch
 _MANY_BYTES = 8  # an upper bound for the size of one element
 
@@ -44,9 +45,11 @@ class FakeWorld:
         self._dispatch = _RealWhileSmall(self.mode)
         self._depth = 0
         self._level = logging.NOTSET
+        self._patches = ExitStack()
 
     def __enter__(self) -> FakeWorld:
         if self._depth == 0:
+            self._patches.enter_context(_torch_code_that_looks_at_values())
             self._level = _FAKE_LOGGER.level
             _FAKE_LOGGER.setLevel(logging.CRITICAL)  # torch logs a traceback for what is raised anyway
             self._dispatch.__enter__()
@@ -60,6 +63,7 @@ class FakeWorld:
         if self._depth == 0:
             self._dispatch.__exit__(kind, error, trace)
             _FAKE_LOGGER.setLevel(self._level)
+            self._patches.close()
 
     def fake(self, tensor: torch.Tensor) -> torch.Tensor:
         """A tensor of the same shape, dtype and requires_grad without memory. The same fake for the same tensor."""
@@ -126,7 +130,21 @@ class _RealWhileSmall(TorchDispatchMode):
             return func(*args, **kwargs)
         if func._schema.is_mutable and tensors:
             self._taint(func, args, kwargs)
+        if func is _GROUPED_MM:
+            return self.grouped_mm(*args, **kwargs)
         return self.fake_mode.dispatch(func, types, args, kwargs)
+
+    def grouped_mm(self, left: torch.Tensor, right: torch.Tensor, *rest: Any, **named: Any) -> torch.Tensor:
+        """The shape of torch's grouped matmul, whose own fake kernel accepts bfloat16 alone.
+
+        [M, K] x [G, K, N] -> [M, N];  [G, M, K] x [G, K, N] -> [G, M, N];  [M, K] x [K, N] with offsets -> [G, M, N].
+        """
+        offsets = rest[0] if rest else named.get("offs")
+        dtype = named.get("out_dtype") or left.dtype
+        rows = left.shape[:-1]
+        groups = (offsets.shape[0],) if left.dim() == right.dim() == 2 and offsets is not None else ()
+        with self.fake_mode:
+            return torch.empty((*groups, *rows, right.shape[-1]), dtype=dtype, device=left.device)
 
     def _is_fake(self, tensors: list[torch.Tensor]) -> bool:
         if any(isinstance(tensor, FakeTensor) for tensor in tensors):
@@ -145,6 +163,36 @@ class _RealWhileSmall(TorchDispatchMode):
                 if not isinstance(tensor, FakeTensor):
                     storage = tensor.untyped_storage()
                     self._written[storage.data_ptr()] = storage
+
+
+@contextmanager
+def _torch_code_that_looks_at_values() -> Iterator[None]:
+    """Two places in torch's own Python code that fail on fakes: an init that draws until all is in range, and `.to()`."""
+    draw, apply = torch.nn.init._no_grad_trunc_normal_, nn.Module._apply
+
+    def trunc_normal(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        drawn: torch.Tensor = tensor if isinstance(tensor, FakeTensor) else draw(tensor, *args, **kwargs)
+        return drawn
+
+    def apply_to_fakes(module: nn.Module, change: Any, recurse: bool = True) -> nn.Module:
+        if not any(isinstance(parameter, FakeTensor) for parameter in module.parameters(recurse=recurse)):
+            return apply(module, change, recurse)
+        for owner in module.modules() if recurse else (module,):
+            for registered in (owner._parameters, owner._buffers):
+                for name, tensor in registered.items():
+                    changed = tensor if tensor is None else change(tensor)
+                    if changed is not tensor:
+                        is_weight = isinstance(tensor, nn.Parameter)
+                        registered[name] = nn.Parameter(changed, tensor.requires_grad) if is_weight else changed
+        return module
+
+    torch.nn.init._no_grad_trunc_normal_ = trunc_normal
+    nn.Module._apply = apply_to_fakes  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        torch.nn.init._no_grad_trunc_normal_ = draw
+        nn.Module._apply = apply  # type: ignore[method-assign]
 
 
 def _tensors(values: Any) -> Iterator[torch.Tensor]:

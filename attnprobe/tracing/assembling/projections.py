@@ -80,9 +80,10 @@ def _rows(label: Label, axis: int) -> Rows:
 
 def _walk_up(scene: Scene, tensor: int, core: Core, found: Surroundings, limit: str) -> None:
     inside_core = {*core.score_ops, *core.value_ops, *core.inner_ops}
-    todo, seen = [tensor], 0
+    todo: list[tuple[int, int | None]] = [(tensor, None)]
+    seen = 0
     while todo and seen < _LONGEST:
-        op = scene.maker(todo.pop())
+        op = scene.maker(*todo.pop())
         if op is None or op.index in inside_core or op.index in found.ops or op.index in scene.claimed:
             continue
         seen += 1
@@ -91,7 +92,7 @@ def _walk_up(scene: Scene, tensor: int, core: Core, found: Surroundings, limit: 
         found.ops[op.index] = _part(scene, op.index, is_projection)
         if is_projection and not (limit and op.module.startswith(limit)):
             continue
-        todo += [t for t in op.inputs if _goes_on(scene, t, limit)]
+        todo += [(t, op.index) for t in op.inputs if _goes_on(scene, t, limit)]
 
 
 def _goes_on(scene: Scene, tensor: int, limit: str) -> bool:

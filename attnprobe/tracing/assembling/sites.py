@@ -51,13 +51,14 @@ def _place(scene: Scene, core: Core) -> tuple[str, int]:
 
 
 def _projection_module(scene: Scene, tensor: int) -> str:
+    before: int | None = None
     for _ in range(25):
-        op = scene.maker(tensor)
+        op = scene.maker(tensor, before)
         if op is None or not op.inputs:
             return ""
         if op.index in scene.contractions and any(scene.is_weight(t) for t in op.inputs):
             return op.module
-        tensor = next((t for t in op.inputs if scene.is_data(t)), op.inputs[0])
+        tensor, before = next((t for t in op.inputs if scene.is_data(t)), op.inputs[0]), op.index
     return ""
 
 

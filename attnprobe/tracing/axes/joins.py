@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attnprobe.records import Op, Ref
 from attnprobe.tracing.axes.algebra import Dim, Label, joined
-from attnprobe.tracing.axes.labelling import Labelling, argument, pointwise, transfer
+from attnprobe.tracing.axes.labelling import Labelling, argument, pointwise, short_name, transfer
 
 
 @transfer("cat", "concat", "_cat", "concatenate")
@@ -14,7 +14,7 @@ def cat(labelling: Labelling, op: Op) -> None:
     parts = [t for t in op.inputs if len(labelling.shape(t)) == len(labelling.shape(output))]
     rank = len(labelling.shape(output))
     dim = argument(op, 1, "dim", 0) % max(rank, 1)
-    main = max(parts, key=lambda t: (labelling.tensors[t].needs_weights, -parts.index(t)))
+    main = max(parts, key=lambda t: (labelling.tensors[t].from_input, labelling.tensors[t].needs_weights, -parts.index(t)))
     base = labelling.label(main)
     pieces = [(labelling.label(t).dims[dim], labelling.label(t).offsets, labelling.shape(t)[dim]) for t in parts]
     whole, start = _rejoined(pieces)
@@ -98,20 +98,37 @@ def _fits(labelling: Labelling, op: Op, ids: int, dim: int) -> bool:
     return labelling.shape(op.outputs[0]) == (*own[:dim], *labelling.shape(ids), *own[dim + 1 :])
 
 
-@transfer("masked_fill", "copy_", "index_put", "index_add", "index_copy", "scatter", "slice_scatter", "select_scatter")
+@transfer("masked_fill", "index_put", "index_add", "index_copy", "scatter", "slice_scatter", "select_scatter", "copy_")
 def written_into(labelling: Labelling, op: Op) -> None:
-    """The first operand with some entries replaced. An empty buffer takes the label of what is written into all of it."""
-    output = op.outputs[0] if op.outputs else None
-    if output is None:
-        return
-    source = next((t for t in op.inputs[1:] if labelling.shape(t) == labelling.shape(output)), None)
-    blank = not labelling.tensors[op.inputs[0]].needs_weights or op.name.startswith("aten.copy_")
-    if op.name.startswith("aten.copy_") and blank and source is not None:
-        label = labelling.label(source)
-        labelling.set(output, label.dims, label.offsets)
-    else:
-        label = labelling.label(op.inputs[0])
-        labelling.set(output, label.dims, label.offsets)
+    """The first operand with some entries replaced; a buffer made blank takes its labels from what is written into it."""
+    target = op.inputs[0]
+    label = labelling.label(target)
+    blank = labelling.blanks.get(labelling.tensors[target].storage)
+    source = next((t for t in op.inputs[1:] if labelling.tensors[t].needs_weights), None)
+    if blank is not None and source is not None and short_name(op.name) in ("copy_", "index_put_"):
+        for tensor in {target, blank}:
+            labelling.labels[tensor] = _like_source(labelling, op, tensor, source)
+        label = labelling.labels[target]
+    for output in op.outputs:
+        if labelling.shape(output) == labelling.shape(target):
+            labelling.set(output, label.dims, label.offsets)
+
+
+def _like_source(labelling: Labelling, op: Op, tensor: int, source: int) -> Label:
+    """The source's dims for a buffer, aligned at the last one; a dim of another size descends from the source's."""
+    shape, own, label = labelling.shape(tensor), labelling.shape(source), labelling.label(source)
+    old = labelling.label(tensor)
+    offset = len(shape) - len(own)
+    dims: list[Dim] = []
+    for i, size in enumerate(shape):
+        j = i - offset
+        if j < 0:
+            dims.append(old.dims[i])
+        elif own[j] == size:
+            dims.append(label.dims[j])
+        else:
+            dims.append(labelling.derived(op, size, label.dims[j] or old.dims[i]))
+    return Label(tuple(dims))
 
 
 @transfer("where", "add", "sub", "mul", "div", "lerp", "addcmul", "maximum", "minimum", "pow", "rsub", "true_divide", "addcdiv", "gelu", "sigmoid", "exp", "tanh")

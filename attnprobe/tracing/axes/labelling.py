@@ -28,6 +28,8 @@ class Contraction:
     batch: tuple[Dim, ...]
     contracted_size: int
     output: int
+    lhs_own: tuple[Dim, ...] = ()  # the free dims as the operands name them
+    rhs_own: tuple[Dim, ...] = ()
 
 
 Transfer = Callable[["Labelling", Op], None]
@@ -53,7 +55,8 @@ class Labelling:
         self.axes = Axes()
         self.labels: dict[int, Label] = {}
         self.contractions: dict[int, Contraction] = {}  # by op
-        self.producer: dict[int, int] = {}  # tensor -> op that made it (or wrote it last)
+        self.producers: dict[int, list[int]] = {}  # tensor -> the op that made it, then those that wrote into it
+        self.blanks: dict[int, int] = {}  # storage -> the buffer made without data, to be written into
         for op in ops:
             if op.phase != "forward":
                 continue
@@ -115,9 +118,24 @@ class Labelling:
         for tensor in op.outputs:
             if tensor not in self.labels:
                 fallback(self, op)
-            self.producer[tensor] = op.index
+            if tensor not in op.writes:
+                self.producers.setdefault(tensor, []).append(op.index)
+            if not self.tensors[tensor].needs_weights or _is_factory(op):
+                self.blanks.setdefault(self.tensors[tensor].storage, tensor)
         for tensor in op.writes:
-            self.producer[tensor] = op.index
+            self.producers.setdefault(tensor, []).append(op.index)
+            blank = self.blanks.get(self.tensors[tensor].storage)
+            if blank is not None and blank != tensor and any(self.tensors[t].needs_weights for t in op.inputs if t != tensor):
+                self.producers.setdefault(blank, []).append(op.index)
+
+    def maker(self, tensor: int, before: int | None = None) -> int | None:
+        """The op that made a tensor or wrote into it last, looking no later than op `before`."""
+        known = self.producers.get(tensor, ())
+        return next((index for index in reversed(known) if before is None or index < before), None)
+
+
+def _is_factory(op: Op) -> bool:
+    return short_name(op.name) in ("zeros_like", "empty_like", "new_zeros", "new_empty", "new_full", "full_like", "ones_like")
 
 
 def sorted_fixed_first(dims: Sequence[Dim], movable: Sequence[bool]) -> list[tuple[Dim, bool]]:

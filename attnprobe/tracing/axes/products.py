@@ -53,7 +53,7 @@ def sum_(labelling: Labelling, op: Op) -> None:
     from attnprobe.tracing.axes.reductions import reduced_dims, reduction
 
     reduction(labelling, op)
-    made = labelling.producer.get(op.inputs[0])
+    made = labelling.maker(op.inputs[0], op.index)
     product = labelling.ops[made] if made is not None else None
     if product is None or short_name(product.name).rstrip("_") != "mul" or len(product.inputs) != 2:
         return
@@ -68,15 +68,17 @@ def _product_by_hand(labelling: Labelling, op: Op, one: int, other: int, summed:
     rank = len(labelling.shape(op.inputs[0]))
     left, right = _aligned(labelling, one, rank), _aligned(labelling, other, rank)
     product = labelling.label(op.inputs[0]).dims
-    parts: dict[str, list[Dim]] = {"lc": [], "rc": [], "lf": [], "rf": [], "b": []}
+    parts: dict[str, list[Dim]] = {"lc": [], "rc": [], "lf": [], "rf": [], "b": [], "lo": [], "ro": []}
     for i in range(rank):
         if i in summed:
             parts["lc"].append(left[i])
             parts["rc"].append(right[i])
         elif not right[i]:
             parts["lf"].append(product[i])
+            parts["lo"].append(left[i])
         elif not left[i]:
             parts["rf"].append(product[i])
+            parts["ro"].append(right[i])
         else:
             parts["b"].append(product[i])
     if not any(parts["lc"]) or not any(parts["rc"]):
@@ -86,7 +88,7 @@ def _product_by_hand(labelling: Labelling, op: Op, one: int, other: int, summed:
         size *= labelling.shape(op.inputs[0])[i]
     labelling.contractions[op.index] = Contraction(
         op.index, one, other, tuple(parts["lc"]), tuple(parts["rc"]), tuple(parts["lf"]), tuple(parts["rf"]),
-        tuple(parts["b"]), size, op.outputs[0],
+        tuple(parts["b"]), size, op.outputs[0], tuple(parts["lo"]), tuple(parts["ro"]),
     )  # fmt: skip
 
 
@@ -148,8 +150,9 @@ def _write(
     count = len(batch)
     middle = count + len(left_free)
     labelling.contractions[op.index] = Contraction(
-        op.index, one, other, left_sum, right_sum, tuple(dims[count:middle]), tuple(dims[middle:]), tuple(dims[:count]), size, output
-    )
+        op.index, one, other, left_sum, right_sum, tuple(dims[count:middle]), tuple(dims[middle:]), tuple(dims[:count]), size, output,
+        tuple(left_free), tuple(right_free),
+    )  # fmt: skip
 
 
 def _axes(dims: Sequence[Dim]) -> set[int]:

@@ -46,6 +46,7 @@ class Capture:
         self._node_ops: dict[int, int] = {}  # autograd sequence number -> first forward op of that node
         self._first_sequence = _next_sequence()
         self._ordinals: dict[tuple[str, int, int], int] = {}  # (module, call, n-th op in it) -> forward op
+        self._filled: dict[int, int] = {}  # storage -> a tensor on it through which computed data was written
         self._stack = ExitStack()
 
     def __enter__(self) -> Capture:
@@ -132,8 +133,9 @@ class Capture:
         if schema.is_mutable:
             op.writes = self._written(schema, args, kwargs)
         for number in (*op.outputs, *op.writes) if needs_weights or from_input else ():
-            self.tensors[number].needs_weights |= needs_weights
-            self.tensors[number].from_input |= from_input
+            self._mark_computed(self.tensors[number], needs_weights, from_input)
+        for number in op.writes if needs_weights or from_input else ():
+            self._filled[self.tensors[number].storage] = number
         if phase == "forward":
             self._index_forward(op)
         elif phase == "recompute" and sequence >= self._first_sequence:
@@ -146,12 +148,20 @@ class Capture:
             if number is None:
                 number = self._new_tensor(value, "", value.requires_grad, is_new=False)
             inputs.append(value)
+            source = self._filled.get(self.tensors[number].storage)
+            if source is not None:
+                self._mark_computed(self.tensors[number], self.tensors[source].needs_weights, self.tensors[source].from_input)
             return Ref(number)
         if isinstance(value, (list, tuple)):
             return tuple(self._argument(item, inputs) for item in value)
         if isinstance(value, (int, float, bool, str)) or value is None:
             return value
         return str(value)
+
+    @staticmethod
+    def _mark_computed(tensor: Tensor, needs_weights: bool, from_input: bool) -> None:
+        tensor.needs_weights |= needs_weights
+        tensor.from_input |= from_input
 
     def _output(self, tensor: torch.Tensor, inputs: list[torch.Tensor], needs_weights: bool) -> int:
         if any(tensor is given for given in inputs):

@@ -17,6 +17,7 @@ from attnprobe.tracing.axes.algebra import Dim, size_of
 from attnprobe.tracing.axes.labelling import Contraction
 from attnprobe.tracing.reading.heads import positions_in, split
 from attnprobe.tracing.reading.lineage import Path, walk_back
+from attnprobe.tracing.reading.biases import masks_inside
 from attnprobe.tracing.reading.operands import prescale
 from attnprobe.tracing.reading.roles import role_of
 from attnprobe.tracing.reading.scene import Pattern, Scene
@@ -28,7 +29,8 @@ class _Side:
 
     tensor: int
     contracted: tuple[Dim, ...]
-    free: tuple[Dim, ...]
+    free: tuple[Dim, ...]  # as the product's output names them
+    own: tuple[Dim, ...]  # as the operand names them
 
 
 def find(scene: Scene) -> list[Core]:
@@ -51,8 +53,8 @@ def find(scene: Scene) -> list[Core]:
 
 
 def _sides(product: Contraction) -> tuple[tuple[_Side, _Side], tuple[_Side, _Side]]:
-    left = _Side(product.lhs, product.lhs_contracted, product.lhs_free)
-    right = _Side(product.rhs, product.rhs_contracted, product.rhs_free)
+    left = _Side(product.lhs, product.lhs_contracted, product.lhs_free, product.lhs_own)
+    right = _Side(product.rhs, product.rhs_contracted, product.rhs_free, product.rhs_own)
     return (left, right), (right, left)
 
 
@@ -151,7 +153,7 @@ def _scores_core(scene: Scene, first: Contraction, second: Contraction, values: 
         kv_len=size_of(_joined(key.free)),
         scale=scale,
         dropout=path.dropout,
-        mask_ops=(*path.masks, *_masks_of_biases(scene, path)),
+        mask_ops=(*path.masks, *masks_inside(scene, path.side)),
         is_causal_flag=False,
         kernel=_kernel(scene, first),
         notes=note,
@@ -199,16 +201,10 @@ def _carries(side: _Side, axes: frozenset[int]) -> bool:
 def _operand_dims(scene: Scene, side: _Side) -> tuple[Dim, ...]:
     """Dims of an operand that are neither summed nor its positions: samples, windows, heads."""
     rest = list(scene.label(side.tensor).dims)
-    for dim in (*side.contracted, *side.free):
+    for dim in (*side.contracted, *side.own):
         if dim in rest:
             rest.remove(dim)
-    own = {axis for dim in side.contracted for axis, _, _ in dim}
-    positions = set() if any(dim in scene.label(side.tensor).dims for dim in side.free) else {
-        root for dim in side.free for root in scene.axes.roots(dim)
-    }
-    return tuple(
-        dim for dim in rest if not (positions and dim and scene.axes.roots(dim) & positions and dim[0][0] not in own)
-    )
+    return tuple(rest)
 
 
 def _joined(dims: tuple[Dim, ...]) -> Dim:
@@ -255,22 +251,6 @@ def _scale(scene: Scene, path: Path, query: _Side, key: _Side) -> tuple[float | 
     if path.scale is None or q_factor is None or k_factor is None:
         return None, ("the scale is learned or computed",)
     return path.scale * q_factor * k_factor, () if path.is_scaled or q_found or k_found else ("scores are not scaled",)
-
-
-def _masks_of_biases(scene: Scene, path: Path) -> tuple[int, ...]:
-    """Masks inside what was added to the scores (a position bias plus a mask, say)."""
-    found: list[int] = []
-    todo, seen = list(path.side), set()
-    while todo and len(seen) < 40:
-        tensor = todo.pop()
-        op = scene.maker(tensor)
-        if op is None or op.index in seen or op.index in scene.contractions:
-            continue
-        seen.add(op.index)
-        if op.mask is not None:
-            found.append(op.index)
-        todo += op.inputs
-    return tuple(sorted(found))
 
 
 def _kernel(scene: Scene, first: Contraction) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from attnprobe.records import Core, Op
 from attnprobe.tracing.axes.labelling import argument, short_name
+from attnprobe.tracing.reading.biases import masks_inside
 from attnprobe.tracing.reading.heads import split
 from attnprobe.tracing.reading.operands import prescale
 from attnprobe.tracing.reading.roles import role_of
@@ -88,7 +89,7 @@ def _sdpa(scene: Scene, op: Op) -> Core:
         kv_len=key.shape[-2],
         scale=total,
         dropout=float(argument(op, dropout_at, "dropout_p", 0.0) or 0.0),
-        mask_ops=(op.index,) if op.mask is not None else (),
+        mask_ops=(op.index,) if op.mask is not None else masks_inside(scene, op.inputs[3:4]),
         is_causal_flag=bool(argument(op, causal_at, "is_causal", False)),
         kernel=op.name.rsplit(".", 1)[0],
         notes=("query scaled before the kernel",) if was_scaled and factor not in (1.0, None) else (),

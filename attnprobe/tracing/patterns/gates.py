@@ -83,9 +83,10 @@ def _network(scene: Scene, gate: int, features: int) -> _Network | None:
     """Walk from the gate to the poolings of the very features that it multiplies."""
     squash, learned, pools, passed = "", [], [], []
     ancestors = _same_map(scene, features)
-    todo, seen = [gate], set()
+    todo: list[tuple[int, int | None]] = [(gate, None)]
+    seen: set[int] = set()
     while todo and len(seen) < _LONGEST:
-        op = scene.maker(todo.pop())
+        op = scene.maker(*todo.pop())
         if op is None or op.index in seen:
             continue
         seen.add(op.index)
@@ -100,7 +101,7 @@ def _network(scene: Scene, gate: int, features: int) -> _Network | None:
             return None  # the gate reads the features without pooling: a gated unit, not attention
         if any(scene.is_weight(t) for t in op.inputs) and (op.index in scene.contractions or "convolution" in name):
             learned.append(op.index)
-        todo += [t for t in op.inputs if scene.is_data(t)]
+        todo += [(t, op.index) for t in op.inputs if scene.is_data(t)]
     if not (squash and learned and pools):
         return None
     return _Network(tuple(pools), tuple(sorted(learned)), tuple(sorted(passed)), squash)

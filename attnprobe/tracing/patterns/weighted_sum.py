@@ -116,8 +116,10 @@ def _hidden(scene: Scene, tensor: int, summed: frozenset[int]) -> tuple[tuple[in
     """
     passed: list[int] = []
     has_bend = False
+    before: int | None = None
     for _ in range(8):
-        op = scene.maker(tensor)
+        op = scene.maker(tensor, before)
+        before = None if op is None else op.index
         if op is None or not op.inputs:
             break
         name = short_name(op.name).rstrip("_")

@@ -50,8 +50,9 @@ def walk_back(scene: Scene, tensor: int, summed: tuple[Dim, ...], free: tuple[Di
         free: Their own other dims (the queries); samples and heads, which the product shares, are not among them.
     """
     path = Path(summed=_axes_of(summed), free=_axes_of(free))
+    before: int | None = None
     for _ in range(_LONGEST_PATH):
-        op = scene.maker(tensor)
+        op = scene.maker(tensor, before)
         if op is None or not op.inputs:
             return path
         path.origin = op
@@ -70,7 +71,7 @@ def walk_back(scene: Scene, tensor: int, summed: tuple[Dim, ...], free: tuple[Di
             _note(scene, op, following, path)
         path.ops.append(op.index)
         path.summed, path.free = _before(scene, op, path.summed), _before(scene, op, path.free)
-        tensor = following
+        tensor, before = following, op.index
     return path
 
 
@@ -155,13 +156,14 @@ def _note(scene: Scene, op: Op, carrier: int, path: Path) -> None:
 def _is_sum(scene: Scene, op: Op, carrier: int) -> bool:
     """Whether an op divides by a sum over the very weights that it divides."""
     other = next((t for t in op.inputs if t != carrier), None)
+    before = op.index
     for _ in range(4):
-        maker = scene.maker(other) if other is not None else None
+        maker = scene.maker(other, before) if other is not None else None
         if maker is None or not maker.inputs:
             return False
         if short_name(maker.name) == "sum":
             return True
-        other = maker.inputs[0]
+        other, before = maker.inputs[0], maker.index
     return False
 
 

@@ -22,8 +22,9 @@ def prescale(scene: Scene, tensor: int) -> tuple[float | None, bool]:
     """
     factor: float | None = 1.0
     found = False
+    before: int | None = None
     for _ in range(12):
-        op = scene.maker(tensor)
+        op = scene.maker(tensor, before)
         if op is None or op.index in scene.contractions or not op.inputs:
             break
         name = short_name(op.name).rstrip("_")
@@ -39,5 +40,5 @@ def prescale(scene: Scene, tensor: int) -> tuple[float | None, bool]:
                 factor = factor * value if name == "mul" else factor / value
         elif name not in _TRANSPARENT:
             break
-        tensor = op.inputs[0]
+        tensor, before = op.inputs[0], op.index
     return factor, found

@@ -30,8 +30,9 @@ def _role_by_source(scene: Scene, query: int, key: int) -> Role:
 
 def _source(scene: Scene, tensor: int) -> int | None:
     """The tensor from which an operand was projected."""
+    before: int | None = None
     for _ in range(40):
-        op = scene.maker(tensor)
+        op = scene.maker(tensor, before)
         if op is None:
             return None
         contraction = scene.contractions.get(op.index)
@@ -40,7 +41,7 @@ def _source(scene: Scene, tensor: int) -> int | None:
             return _before_views(scene, data)
         if not op.inputs:
             return None
-        tensor = next((t for t in op.inputs if scene.tensors[t].needs_weights), op.inputs[0])
+        tensor, before = next((t for t in op.inputs if scene.tensors[t].needs_weights), op.inputs[0]), op.index
     return None
 
 

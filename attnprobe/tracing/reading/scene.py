@@ -51,9 +51,9 @@ class Scene:
         """Where the tensor's dims come from."""
         return self.labelling.label(tensor)
 
-    def maker(self, tensor: int) -> Op | None:
-        """The op that made a tensor, or wrote it last."""
-        index = self.labelling.producer.get(tensor)
+    def maker(self, tensor: int, before: int | None = None) -> Op | None:
+        """The op that made a tensor or wrote into it last, looking no later than op `before`."""
+        index = self.labelling.maker(tensor, before)
         return None if index is None else self.ops[index]
 
     def is_data(self, tensor: int) -> bool:
