@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from attnprobe.errors import AttnprobeError
 from attnprobe.probes.counting.tally import Tally, count
 from attnprobe.probes.lengths.fit import crossover_length, length_exponent, parabola
-from attnprobe.probes.lengths.scanned import scanned_length, scanned_lengths
+from attnprobe.probes.lengths.scanned import scanned_length
 from attnprobe.records import Curve, Measurement, Metric, NotMeasured, Probe, ProbeResult, Subject, Trace
 
 _FACTORS = (0.5, 2, 4)  # of the scanned length: with it four points, one more than a parabola needs
@@ -70,12 +70,9 @@ _Points = dict[int, dict[str, Tally]]  # length -> site ("" the model) -> sums
 def _points(subject: Subject, scanned: int) -> tuple[_Points, tuple[str, ...]]:
     """Sums at every length that could be traced, shortest first, and a note for each that could not."""
     wanted = subject.options.lengths or _default_lengths(subject.trace, scanned)
-    points: _Points = {}
-    notes: list[str] = []
-    if len(scanned_lengths(subject.trace)) == 1:  # two lengths (encoder, decoder) are no point of one curve
-        points[scanned] = _tallies(subject.trace)
+    points, notes = {scanned: _tallies(subject.trace)}, []
     assert subject.retrace is not None
-    for length in sorted({length for length in (*wanted, scanned) if length > 0} - points.keys()):
+    for length in sorted({length for length in wanted if length > 0} - {scanned}):
         try:
             points[length] = _tallies(subject.retrace(length))
         except AttnprobeError as error:

@@ -10,14 +10,10 @@ def scanned_length(trace: Trace) -> int | None:
 
     None when no input has such a dim (images, or no attention found).
     """
-    return max(scanned_lengths(trace), default=None)
-
-
-def scanned_lengths(trace: Trace) -> frozenset[int]:
-    """The different sizes of the inputs along the dim of the sites' tokens."""
-    return frozenset(
+    sizes = [
         tensor.shape[dim]
         for tensor in trace.tensors
         for dim in trace.length_dims.get(tensor.origin.removeprefix("input:"), ())
         if tensor.origin.startswith("input:") and dim < len(tensor.shape)
-    )
+    ]
+    return max(sizes, default=None)

@@ -1,0 +1,100 @@
+"""Times of whole steps and, in runs of their own, of the modules that are attention sites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attnprobe.probes.measuring.nodes import NodeTimer
+from attnprobe.probes.measuring.repeats import repeat
+from attnprobe.probes.measuring.spans import OwnModules, watched
+from attnprobe.probes.measuring.timers import Timer
+from attnprobe.records import LoadedModel, ScanOptions
+
+Times = Mapping[str, Sequence[float]]  # site ("" the model) -> milliseconds of each repeat
+
+
+def forward_times(model: LoadedModel, options: ScanOptions, own: OwnModules, timer: Timer) -> Times:
+    """Milliseconds of forwards without autograd: of the model alone, then of the sites under hooks."""
+    import torch
+
+    from attnprobe import running
+
+    def once() -> float:
+        start = timer.mark()
+        running.forward(model)
+        end = timer.mark()
+        timer.wait()
+        return timer.milliseconds(start, end)
+
+    calls: dict[str, list[tuple[object, object]]] = {}
+    of_site: dict[str, list[float]] = {}
+
+    def once_watched() -> float:
+        calls.clear()
+        total = once()
+        by_call = {
+            (name, number): timer.milliseconds(*marks)
+            for name, spans in calls.items()
+            for number, marks in enumerate(spans)
+        }
+        _collect(by_call, own, of_site)
+        return total
+
+    with torch.no_grad():
+        times: dict[str, Sequence[float]] = {"": repeat(once, options.warmup, options.repeats)}
+        with watched(
+            model.module,
+            tuple(own.sites),
+            lambda name, _: timer.mark(),
+            lambda name, start, _: calls.setdefault(name, []).append((start, timer.mark())),
+        ):
+            measured = repeat(once_watched, options.warmup, options.repeats)
+    times.update({site: values[-len(measured) :] for site, values in of_site.items()})
+    return times
+
+
+def backward_times(model: LoadedModel, options: ScanOptions, own: OwnModules, timer: Timer) -> Times:
+    """Milliseconds of backward passes: of the model alone, then of the sites' autograd nodes."""
+    import torch
+
+    from attnprobe import running
+
+    def once() -> float:
+        outputs = running.forward(model)
+        loss, _ = running.loss_of(model, outputs, options.seed)
+        del outputs
+        assert loss is not None
+        timer.wait()
+        start = timer.mark()
+        running.backward(loss)
+        end = timer.mark()
+        timer.wait()
+        for parameter in model.module.parameters():
+            parameter.grad = None
+        return timer.milliseconds(start, end)
+
+    nodes = NodeTimer(timer, running.output_tensors)
+    of_site: dict[str, list[float]] = {}
+
+    def once_watched() -> float:
+        total = once()
+        _collect(nodes.take(), own, of_site)
+        return total
+
+    with torch.enable_grad():
+        times: dict[str, Sequence[float]] = {"": repeat(once, options.warmup, options.repeats)}
+        with watched(model.module, tuple(own.sites), nodes.entered, nodes.left):
+            measured = repeat(once_watched, options.warmup, options.repeats)
+    times.update({site: values[-len(measured) :] for site, values in of_site.items()})
+    return times
+
+
+def _collect(
+    by_call: Mapping[tuple[str, int], float], own: OwnModules, of_site: dict[str, list[float]]
+) -> None:
+    """Hand the time of each call of a module to the site of that call, when there are as many as expected."""
+    for module, sites in own.sites.items():
+        times = [by_call[module, number] for number in range(len(by_call)) if (module, number) in by_call]
+        if len(times) == len(sites):
+            for site, milliseconds in zip(sites, times, strict=True):
+                of_site.setdefault(site, []).append(milliseconds)
