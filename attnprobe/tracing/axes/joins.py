@@ -106,9 +106,10 @@ def written_into(labelling: Labelling, op: Op) -> None:
     blank = labelling.blanks.get(labelling.tensors[target].storage)
     source = next((t for t in op.inputs[1:] if labelling.tensors[t].needs_weights), None)
     if blank is not None and source is not None and short_name(op.name) in ("copy_", "index_put_"):
-        for tensor in {target, blank}:
-            labelling.labels[tensor] = _like_source(labelling, op, tensor, source)
-        label = labelling.labels[target]
+        label = labelling.labels[target] = _like_source(labelling, op, target, source)
+        if blank not in labelling.filled:  # the first write names the buffer's dims; reads in between keep their names
+            labelling.filled.add(blank)
+            labelling.labels[blank] = _like_source(labelling, op, blank, source)
     for output in op.outputs:
         if labelling.shape(output) == labelling.shape(target):
             labelling.set(output, label.dims, label.offsets)

@@ -57,6 +57,7 @@ class Labelling:
         self.contractions: dict[int, Contraction] = {}  # by op
         self.producers: dict[int, list[int]] = {}  # tensor -> the op that made it, then those that wrote into it
         self.blanks: dict[int, int] = {}  # storage -> the buffer made without data, to be written into
+        self.filled: set[int] = set()  # blanks that took their labels from what was written into them
         for op in ops:
             if op.phase != "forward":
                 continue
