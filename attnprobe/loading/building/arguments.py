@@ -1,0 +1,32 @@
+"""What a callable needs, read from its signature."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def parameters_of(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    """Its parameters without *args and **kwargs; none where the signature cannot be read."""
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return ()
+    return tuple(parameter for parameter in found if parameter.kind not in _VARIADIC)
+
+
+def required_of(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    """The parameters without a default."""
+    return tuple(p for p in parameters_of(function) if p.default is inspect.Parameter.empty)
+
+
+def takes_any_keyword(function: Callable[..., Any]) -> bool:
+    """Whether it has a **kwargs."""
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    return any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in found)

@@ -1,0 +1,69 @@
+"""From a recipe to the finished `LoadedModel`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from attnprobe.errors import UsageError
+from attnprobe.fake_tensors import FakeWorld
+from attnprobe.loading.building.construct import build_fake, builder_of, default_dtype
+from attnprobe.loading.building.process_state import process_state_kept
+from attnprobe.loading.building.recipe import Recipe
+from attnprobe.loading.building.weights import check_weights, load_weights
+from attnprobe.loading.inputs.choose import choose
+from attnprobe.loading.inputs.sampling import Sampler
+from attnprobe.records import LoadedModel, ScanOptions
+
+
+def assemble(recipe: Recipe, options: ScanOptions, *, fake: bool) -> LoadedModel:
+    """Build the module, load its weights, choose its inputs."""
+    _check(options)
+    world = FakeWorld() if fake else None
+    module, notes = _module(recipe, options, world)
+    with default_dtype(options.dtype or recipe.dtype):
+        chosen = choose(module, recipe, options, Sampler(options, world))
+    return LoadedModel(
+        module=module,
+        args=chosen.args,
+        kwargs=chosen.kwargs,
+        target=options.target,
+        entry=recipe.entry,
+        inputs=chosen.inputs,
+        loss=recipe.loss,
+        causal=recipe.causal,
+        is_fake=fake and recipe.instance is None,
+        fake_world=world,
+        rebuild=lambda: _rebuilt(recipe, options),
+        batches=chosen.batches,
+        guessed=(*recipe.guessed, *notes, *chosen.guessed),
+    )
+
+
+def _module(
+    recipe: Recipe, options: ScanOptions, world: FakeWorld | None
+) -> tuple[nn.Module, tuple[str, ...]]:
+    if world is None or recipe.instance is not None:
+        return _with_weights(builder_of(recipe, options)(), options), ()
+    module, notes = build_fake(recipe, options, world)
+    if options.weights is not None:
+        check_weights(module, Path(options.weights))
+    return module, notes
+
+
+def _rebuilt(recipe: Recipe, options: ScanOptions) -> nn.Module:
+    with process_state_kept(options.seed):
+        return _with_weights(builder_of(recipe, options)(), options)
+
+
+def _with_weights(module: nn.Module, options: ScanOptions) -> nn.Module:
+    if options.weights is not None:
+        load_weights(module, Path(options.weights))
+    return module
+
+
+def _check(options: ScanOptions) -> None:
+    for name, value in (("--batch-size", options.batch_size), ("--seq-len", options.seq_len)):
+        if value is not None and value < 0:
+            raise UsageError(f"{name} {value}: expected 0 or more")

@@ -1,0 +1,1 @@
+"""What a model is called with: given, taken from the user's file, or synthesised and tried."""

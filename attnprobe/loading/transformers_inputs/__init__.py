@@ -1,0 +1,1 @@
+"""Inputs for transformers models, from their configuration and the signature of their forward."""

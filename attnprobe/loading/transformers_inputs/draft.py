@@ -1,0 +1,47 @@
+"""Inputs in the making: makers by argument name fill them, errors of a trial correct them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from attnprobe.loading.building.recipe import Proposal
+from attnprobe.loading.transformers_inputs.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Values for one argument, and for those that go with it."""
+
+    values: Mapping[str, torch.Tensor]
+    note: str
+
+
+@dataclass(slots=True)
+class Draft:
+    """A set of inputs that is being completed."""
+
+    facts: Facts
+    kwargs: dict[str, torch.Tensor] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    layouts: dict[str, int] = field(default_factory=dict)  # argument -> which of its makers
+    features: dict[str, int] = field(default_factory=dict)  # word ("image") -> placeholders per sample
+    sides: tuple[int, int] | None = None  # height and width of images, once an error told
+    refused: set[str] = field(default_factory=set)
+
+    def add(self, made: Made) -> None:
+        """Take values over; arguments that the forward does not have are dropped."""
+        for name, value in made.values.items():
+            if name in self.facts.parameters:
+                self.kwargs[name] = value
+                self.notes[name] = made.note
+
+    def proposal(self, *, is_certain: bool = False) -> Proposal:
+        """The inputs as they are."""
+        return Proposal(kwargs=dict(self.kwargs), notes=dict(self.notes), is_certain=is_certain)
+
+
+# Makes values for one argument; None where it does not apply to this model.
+Maker = Callable[[Draft], Made | None]

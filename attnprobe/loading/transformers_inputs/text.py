@@ -1,0 +1,161 @@
+"""Arguments that hold token ids, and those that go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from attnprobe.loading.transformers_inputs.draft import Draft, Made, Maker
+
+_DECODER_LEN = 32
+
+
+def input_ids(draft: Draft) -> Made:
+    """[B, S], with the placeholders that the other inputs need in front."""
+    facts = draft.facts
+    high = facts.size("vocab_size", of=facts.text) or facts.size("vocab_size", default=1000)
+    front = [
+        torch.full((facts.batch_size, count), identity)
+        for word, count in draft.features.items()
+        if (identity := facts.placeholders(word)) is not None
+    ]
+    ids = facts.sampler.ids(
+        facts.batch_size, facts.seq_len, high=high, low=min(3, high - 1), avoid=facts.special_ids
+    )
+    note = f"random token ids below vocab_size, {high}"
+    if front:
+        note += f", after {sum(part.shape[1] for part in front)} placeholders per sample"
+    return Made({"input_ids": torch.cat([*front, ids], dim=1)}, note)
+
+
+def codebook_ids(draft: Draft) -> Made | None:
+    """[B, S, codebooks]: language models over audio codes."""
+    facts = draft.facts
+    books = facts.size(
+        "num_codebooks",
+        "num_channels",
+        "n_codebooks",
+        "num_quantizers",
+        "n_codes_total",
+        "audio_num_codebooks",
+    )
+    if not books:
+        return None
+    high = facts.size("vocab_size", "codebook_size", of=facts.text, default=1000)
+    ids = facts.sampler.ids(facts.batch_size, facts.seq_len, books, high=high, avoid=facts.special_ids)
+    return Made({"input_ids": ids}, f"random codes below {high} for {books} codebooks")
+
+
+def stacked_codebook_ids(draft: Draft) -> Made | None:
+    """[B * codebooks, S]."""
+    made = codebook_ids(draft)
+    if made is None:
+        return None
+    ids = made.values["input_ids"]  # [B, S, codebooks]
+    return Made({"input_ids": ids.permute(0, 2, 1).reshape(-1, ids.shape[1]).contiguous()}, made.note)
+
+
+def decoder_input_ids(draft: Draft) -> Made:
+    """[B, T] with T at most 32 when the encoder reads no text, else as long as its input."""
+    facts = draft.facts
+    decoder = facts.parts.get("decoder", facts.text)
+    high = facts.size("vocab_size", "decoder_vocab_size", of=decoder) or facts.size(
+        "decoder_vocab_size", "vocab_size", default=100
+    )
+    length = facts.seq_len if "input_ids" in draft.kwargs else min(_DECODER_LEN, facts.seq_len)
+    length = min(
+        length, facts.size("max_target_positions", "max_position_embeddings", of=decoder, default=length)
+    )
+    shape = [facts.batch_size, length]
+    if (
+        ("input_ids" in draft.kwargs
+        and draft.kwargs["input_ids"].dim() == 3)
+        or draft.layouts.get("decoder_input_ids", 0) == 1
+    ):
+        books = facts.size("num_codebooks", "num_channels", of=decoder) or facts.size(
+            "num_channels", default=8
+        )
+        shape.append(books)
+    ids = facts.sampler.ids(*shape, high=high, low=min(3, high - 1), avoid=facts.special_ids)
+    return Made({"decoder_input_ids": ids}, f"random token ids below {high}")
+
+
+def bbox(draft: Draft) -> Made:
+    """[B, S, 4]: x0 <= x1 and y0 <= y1, in thousandths of the page."""
+    facts = draft.facts
+    length = draft.kwargs["input_ids"].shape[1] if "input_ids" in draft.kwargs else facts.seq_len
+    corners = (
+        facts.sampler.ids(facts.batch_size, length, 2, 2, high=1000).sort(dim=-1).values
+    )  # [B, S, axis, 2]
+    return Made(
+        {"bbox": corners.mT.reshape(facts.batch_size, length, 4).contiguous()},
+        "random boxes in a page of 1000 x 1000",
+    )
+
+
+def inputs_embeds(draft: Draft) -> Made:
+    """[B, S, E]."""
+    facts = draft.facts
+    width = facts.size("hidden_size", "d_model", "n_embd", "embed_dim", of=facts.text, default=64)
+    return Made(
+        {"inputs_embeds": facts.sampler.floats(facts.batch_size, facts.seq_len, width)},
+        f"random embeddings of width {width}",
+    )
+
+
+def encoder_hidden_states(draft: Draft) -> Made:
+    """[B, S, E]: a memory to attend to."""
+    facts = draft.facts
+    width = facts.size(
+        "encoder_hidden_size",
+        "cross_attention_hidden_size",
+        "cross_attention_dim",
+        "hidden_size",
+        "d_model",
+        default=64,
+    )
+    return Made(
+        {"encoder_hidden_states": facts.sampler.floats(facts.batch_size, facts.seq_len, width)},
+        f"random encoder states of width {width}",
+    )
+
+
+def _like_ids(name: str, value: int, note: str) -> Maker:
+    def make(draft: Draft) -> Made:
+        ids = draft.kwargs.get("input_ids")
+        shape = ids.shape[:2] if ids is not None else (draft.facts.batch_size, draft.facts.seq_len)
+        return Made({name: torch.full(tuple(shape), value)}, note)
+
+    return make
+
+
+def position_ids(draft: Draft) -> Made:
+    """[B, S]: 0, 1, 2 …"""
+    ids = draft.kwargs.get("input_ids")
+    batch, length = ids.shape[:2] if ids is not None else (draft.facts.batch_size, draft.facts.seq_len)
+    return Made({"position_ids": torch.arange(length).expand(batch, length).clone()}, "0, 1, 2 …")
+
+
+def modality_ids(draft: Draft) -> Made:
+    """[B, S]: 0 for text, 1 for the placeholders of an image."""
+    ids = draft.kwargs["input_ids"] if "input_ids" in draft.kwargs else input_ids(draft).values["input_ids"]
+    image = draft.facts.placeholders("image")
+    values = torch.zeros_like(ids) if image is None else (ids == image).long()
+    return Made(
+        {"mm_token_type_ids": values, "token_type_ids": values}, "0 for text, 1 for image placeholders"
+    )
+
+
+MAKERS: Mapping[str, tuple[Maker, ...]] = {
+    "input_ids": (input_ids, codebook_ids, stacked_codebook_ids),
+    "decoder_input_ids": (decoder_input_ids, decoder_input_ids),
+    "bbox": (bbox,),
+    "inputs_embeds": (inputs_embeds,),
+    "encoder_hidden_states": (encoder_hidden_states,),
+    "attention_mask": (_like_ids("attention_mask", 1, "nothing is padding"),),
+    "decoder_attention_mask": (_like_ids("decoder_attention_mask", 1, "nothing is padding"),),
+    "token_type_ids": (modality_ids,),
+    "mm_token_type_ids": (modality_ids,),
+    "position_ids": (position_ids,),
+}
