@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from attnprobe.records import AttentionSite, Scan
-from attnprobe.report.page.elements import Bar, Column, Fact, Fill, Slice, Table, stacked
+from attnprobe.report.page.elements import Bar, Column, Fact, Fill, Slice, Table, rows_left_out, stacked
 from attnprobe.report.page.instances import head_table, instance_table, metric_table
 from attnprobe.report.parts import sites as of
 from attnprobe.report.parts.catalogue import Text, Words, join, say, say_or
@@ -41,8 +41,7 @@ class Group:
     letter: str
     name: Words
     times: str  # "×12", "" for a single site
-    title: Text
-    kind: Text
+    description: Text
     short: tuple[Words, ...]  # heads, lengths, kernel
     cells: tuple[Cell, ...]
     facts: tuple[Fact, ...]
@@ -50,7 +49,9 @@ class Group:
     work: tuple[Bar, ...]
     metrics: Table
     heads: Table | None
-    instances: Table | None
+    instances: Table | None  # where the sites differ
+    same: tuple[str, ...]  # their names, where they do not
+    same_note: Words
     notes: tuple[str, ...]
 
 
@@ -77,13 +78,13 @@ def attention(scan: Scan) -> Attention:
 
 def _group(scan: Scan, group: SiteGroup, limit: int) -> Group:
     sites, site = group.sites, group.sites[0]
+    instances = instance_table(scan, sites, limit) if len(sites) > 1 else None
     return Group(
         anchor=f"group-{group.letter}",
         letter=group.letter,
         name=group.name,
         times=group.times,
-        title=of.title(site),
-        kind=of.kind(site),
+        description=of.description(site),
         short=_short(site),
         cells=tuple(_cell(scan, metric, sites) for metric in _cell_metrics(scan)),
         facts=_facts(site, sites),
@@ -91,7 +92,9 @@ def _group(scan: Scan, group: SiteGroup, limit: int) -> Group:
         work=_work(scan, sites),
         metrics=metric_table(scan, sites),
         heads=head_table(scan, site),
-        instances=instance_table(scan, sites, limit) if len(sites) > 1 else None,
+        instances=instances,
+        same=tuple(safe(each.id) for each in sites[:limit]) if len(sites) > 1 and not instances else (),
+        same_note=rows_left_out(min(limit, len(sites)), len(sites)),
         notes=tuple(safe(note) for note in dict.fromkeys(note for each in sites for note in each.notes)),
     )
 
@@ -158,6 +161,8 @@ def _roles(site: AttentionSite) -> tuple[str, ...]:
 
 def _projection(role: str, site: AttentionSite) -> Fact:
     rows = site.projection_rows.get(role, ())
+    if list(site.projections.values()).count(site.projections[role]) == 1 and all(r[0] == 0 for r in rows):
+        rows = ()  # the whole parameter
     cut = ", ".join(f"{start}:{stop}" + (f":{step}" if step != 1 else "") for start, stop, step in rows[:4])
     title = say("fact.projection", role=say_or(f"projection.{role}", safe(role)))
     return Fact(title, safe(site.projections[role]), say("fact.rows", rows=cut) if cut else "", is_code=True)
@@ -216,7 +221,5 @@ def _rest(scan: Scan, groups: tuple[SiteGroup, ...]) -> Table | None:
         Column(say("fact.heads"), "number"),
         *(Column(metric_title(scan, metric), "number") for metric in metrics),
     )
-    note: Words = ""
-    if len(groups) > len(rows):
-        note = say("note.rows_left_out", shown=count(len(rows)), all=count(len(groups)))
+    note = rows_left_out(len(rows), len(groups))
     return Table(caption=say("groups.rest"), columns=columns, rows=rows, note=note)

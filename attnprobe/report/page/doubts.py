@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attnprobe.records import CrossCheck, Scan
-from attnprobe.report.page.elements import Column, Table
+from attnprobe.report.page.elements import Column, Table, rows_left_out
 from attnprobe.report.parts.catalogue import Text, Words, join, say
 from attnprobe.report.parts.gaps import Gap, gaps
 from attnprobe.report.parts.names import metric_title, names, shown, signed_percent
@@ -116,6 +116,5 @@ def _where(gap: Gap) -> Words:
 def _table(key: str, columns: tuple[Column, ...], rows: Sequence[tuple[Words, ...]]) -> Table | None:
     if not rows:
         return None
-    left_out = len(rows) > ROWS_SHOWN
-    note = say("note.rows_left_out", shown=str(ROWS_SHOWN), all=count(len(rows))) if left_out else ""
+    note = rows_left_out(ROWS_SHOWN, len(rows))
     return Table(caption=say(key), columns=columns, rows=tuple(rows[:ROWS_SHOWN]), note=note)

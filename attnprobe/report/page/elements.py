@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from attnprobe.report.parts.catalogue import Text, Words
-from attnprobe.report.parts.quantities import percent
+from attnprobe.report.parts.catalogue import Text, Words, say
+from attnprobe.report.parts.quantities import count, percent
 
 # Fills that differ by pattern, not by colour alone; `templates/macros.html` draws one for each name.
 Fill = Literal["solid", "tint", "weave", "grain", "hatch", "dots", "cross", "pale"]
@@ -112,3 +112,8 @@ def _part(each: Slice) -> Part:
         fill=each.fill,
         inner=tuple(_part(inner) for inner in each.inner),
     )
+
+
+def rows_left_out(shown: int, known: int) -> Words:
+    """The note under a table that does not show all its rows; "" when it does."""
+    return say("note.rows_left_out", shown=count(shown), all=count(known)) if known > shown else ""

@@ -95,12 +95,12 @@ def _drawable(curve: Curve) -> bool:
 
 
 def _group_series(group: SiteGroup, curves: list[Curve]) -> Series:
-    first = curves[0]
-    if len(curves) < len(group.sites) or any(curve.lengths != first.lengths for curve in curves):
-        return Series(
-            group.letter, say("series.one_site", site=safe(first.site)), first.lengths, first.values
-        )
-    values = tuple(sum(column) for column in zip(*(curve.values for curve in curves), strict=True))
+    """The sum over the sites of a group; one may stand for all, since identical sites form a group."""
+    first, sites = curves[0], len(group.sites)
+    if len(curves) == sites and all(curve.lengths == first.lengths for curve in curves):
+        values = tuple(sum(column) for column in zip(*(curve.values for curve in curves), strict=True))
+    else:
+        values = tuple(value * sites for value in first.values)
     return Series(group.letter, join((group.name, group.times), "list.space"), first.lengths, values)
 
 

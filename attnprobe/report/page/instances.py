@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from attnprobe.records import AttentionSite, Metric, Number, Scan
-from attnprobe.report.page.elements import Column, Table
+from attnprobe.report.page.elements import Column, Table, rows_left_out
 from attnprobe.report.parts import sites as of
 from attnprobe.report.parts.catalogue import Words, say
 from attnprobe.report.parts.names import metric_title, shown, unit_of
@@ -12,7 +15,7 @@ from attnprobe.report.parts.quantities import UNKNOWN, count, exact
 from attnprobe.report.parts.safe_text import safe
 
 HEADS_SHOWN = 32
-COLUMNS = ("flops_forward", "flops_backward", "activation_bytes", "kv_cache_bytes_per_token", "forward_ms")
+COLUMNS_SHOWN = 8
 
 
 def metric_table(scan: Scan, sites: tuple[AttentionSite, ...]) -> Table:
@@ -36,30 +39,44 @@ def site_metrics(scan: Scan, sites: tuple[AttentionSite, ...]) -> tuple[str, ...
     """Names of all metrics that these sites have or should have, related ones beside each other."""
     here = {name for site in sites for name in site.metrics}
     wanted = {name for name, metric in scan.metrics.items() if metric.level == "site"}
-    return tuple(sorted(here | wanted, key=metric_place))
+    # A metric without a value and without a reason does not apply here
+    fitting = here | {name for name in wanted if of.reason(scan, name, sites[0].id)}
+    return tuple(sorted(fitting, key=metric_place))
 
 
-def instance_table(scan: Scan, sites: tuple[AttentionSite, ...], limit: int) -> Table:
-    """One row per site of a group, as many as `limit`."""
-    metrics = [name for name in COLUMNS if any(site.metrics.get(name) is not None for site in sites)]
-    columns = (
-        Column(say("column.site"), "code"),
-        Column(say("fact.location"), "code"),
-        *(Column(metric_title(scan, name), "number") for name in metrics),
-    )
-    rows = tuple(
-        (
-            safe(site.id),
-            safe(str(site.location)) if site.location else UNKNOWN,
-            *(shown(scan, name, site.metrics.get(name)) for name in metrics),
-        )
-        for site in sites[:limit]
-    )
-    left_out = len(sites) > len(rows)
-    note = say("note.rows_left_out", shown=count(len(rows)), all=count(len(sites))) if left_out else ""
+def instance_table(scan: Scan, sites: tuple[AttentionSite, ...], limit: int) -> Table | None:
+    """One row per site of a group, as many as `limit`; None where all rows would say the same."""
+    columns = _instance_columns(scan, sites)
+    if not columns:
+        return None
+    rows = tuple((safe(site.id), *(value(site) for _, value in columns)) for site in sites[:limit])
     return Table(
-        caption=say("table.instances", count=count(len(sites))), columns=columns, rows=rows, note=note
+        caption=say("table.instances", count=count(len(sites))),
+        columns=(Column(say("column.site"), "code"), *(column for column, _ in columns)),
+        rows=rows,
+        note=rows_left_out(len(rows), len(sites)),
     )
+
+
+def _instance_columns(
+    scan: Scan, sites: tuple[AttentionSite, ...]
+) -> list[tuple[Column, Callable[[AttentionSite], str]]]:
+    """What differs between the sites: the line, and any metric."""
+    columns: list[tuple[Column, Callable[[AttentionSite], str]]] = []
+    if len({site.location for site in sites}) > 1:
+        columns.append((Column(say("fact.location"), "code"), _line))
+    for name in site_metrics(scan, sites):
+        if len({site.metrics.get(name) for site in sites}) > 1:
+            columns.append((Column(metric_title(scan, name), "number"), partial(_value, scan, name)))
+    return columns[:COLUMNS_SHOWN]
+
+
+def _line(site: AttentionSite) -> str:
+    return safe(str(site.location or UNKNOWN))
+
+
+def _value(scan: Scan, name: str, site: AttentionSite) -> str:
+    return shown(scan, name, site.metrics.get(name))
 
 
 def head_table(scan: Scan, site: AttentionSite) -> Table | None:
@@ -75,7 +92,7 @@ def head_table(scan: Scan, site: AttentionSite) -> Table | None:
         (metric_title(scan, name), *_padded(scan, name, site.head_metrics[name], len(columns) - 1))
         for name in sorted(site.head_metrics, key=metric_place)
     )
-    note = say("note.rows_left_out", shown=str(HEADS_SHOWN), all=count(width)) if width > HEADS_SHOWN else ""
+    note = rows_left_out(HEADS_SHOWN, width)
     return Table(caption=say("table.heads", site=safe(site.id)), columns=columns, rows=rows, note=note)
 
 

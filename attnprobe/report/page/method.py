@@ -74,14 +74,18 @@ def _workload(scan: Scan) -> tuple[Fact, ...]:
         Fact(say("fact.batch_size"), count(work.batch_size)),
         Fact(say("fact.seq_len"), count(work.seq_len)),
         Fact(say("fact.dtype"), safe(work.dtype), is_code=True),
-        Fact(say("fact.device"), safe(work.device), is_code=True),
+        Fact(say("fact.device"), safe(work.device) if work.depth == "measured" else UNKNOWN),
         Fact(say("fact.depth"), say(f"depth.{work.depth}")),
         Fact(say("fact.passes"), say("pass.training" if work.backward else "pass.forward")),
         Fact(say("fact.layers_mode"), say("mode.train" if work.train else "mode.eval")),
         Fact(say("fact.loss"), safe(work.loss) or UNKNOWN),
         Fact(say("fact.causal_declared"), say(declared)),
         Fact(say("fact.seed"), str(work.seed)),
-        *(Fact(safe(name), safe(value)) for name, value in sorted(work.settings.items())),
+        *(
+            Fact(safe(name), safe(value))
+            for name, value in sorted(work.settings.items())
+            if name != "options"
+        ),
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from attnprobe.records import Finding, Saving, Scan, Trial
-from attnprobe.report.page.elements import Column, Table
+from attnprobe.report.page.elements import Column, Table, rows_left_out
 from attnprobe.report.parts.catalogue import Text, Words, join, say
 from attnprobe.report.parts.names import metric_title, names, shown, signed_percent
-from attnprobe.report.parts.quantities import UNKNOWN, count, plain
+from attnprobe.report.parts.quantities import UNKNOWN, plain
 from attnprobe.report.parts.safe_text import safe
 
 SHOWN = 200
@@ -44,8 +44,7 @@ def findings(scan: Scan) -> Findings:
     """All findings, errors first."""
     ordered = sorted(scan.findings, key=lambda each: _RANK[each.severity])
     cards = tuple(_card(scan, each, f"f{number}") for number, each in enumerate(ordered[:SHOWN], start=1))
-    left_out = len(ordered) > SHOWN
-    note = say("note.rows_left_out", shown=str(SHOWN), all=count(len(ordered))) if left_out else ""
+    note = rows_left_out(SHOWN, len(ordered))
     return Findings(cards=cards, note=note)
 
 
@@ -62,8 +61,7 @@ def trials(scan: Scan) -> Table | None:
         Column(say("column.predicted")),
     )
     rows = tuple(_trial(scan, trial) for trial in scan.trials[:SHOWN])
-    left_out = len(scan.trials) > SHOWN
-    note = say("note.rows_left_out", shown=str(SHOWN), all=count(len(scan.trials))) if left_out else ""
+    note = rows_left_out(SHOWN, len(scan.trials))
     return Table(caption=say("trials.title"), columns=columns, rows=rows, note=note)
 
 

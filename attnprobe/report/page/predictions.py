@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attnprobe.records import Prediction, Scan
-from attnprobe.report.page.elements import Column, Table
+from attnprobe.report.page.elements import Column, Table, rows_left_out
 from attnprobe.report.parts.catalogue import Words, join, say
 from attnprobe.report.parts.quantities import count, quantity
 from attnprobe.report.parts.safe_text import safe
@@ -31,8 +31,7 @@ def _table(scan: Scan, device: str, workload: str) -> Table:
             times = f"×{count(len(found))}" if len(found) > 1 else ""
             rows.append(_row(join((group.letter, group.name, times), "list.space"), found))
     rows += [_row(safe(site), (p,)) for site, p in own.items() if site and site not in named]
-    left_out = len(rows) > ROWS_SHOWN
-    note = say("note.rows_left_out", shown=str(ROWS_SHOWN), all=count(len(rows))) if left_out else ""
+    note = rows_left_out(ROWS_SHOWN, len(rows))
     title = say("roofline.table", workload=say(f"workload.{workload}"), device=safe(device))
     return Table(caption=title, columns=_columns(), rows=tuple(rows[:ROWS_SHOWN]), note=note)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from attnprobe.records import NotMeasured, Scan
@@ -26,7 +27,9 @@ def gaps(scan: Scan) -> tuple[Gap, ...]:
 
 
 def _general(missing: NotMeasured) -> str:
-    return missing.reason.replace(missing.site, "…") if len(missing.site) > 3 else missing.reason
+    if not missing.site or missing.site not in missing.reason:
+        return missing.reason
+    return re.sub(rf"(?<![\w.-]){re.escape(missing.site)}(?![\w.-])", "…", missing.reason)
 
 
 def _gap(reason: str, members: list[NotMeasured]) -> Gap:

@@ -5,6 +5,7 @@ from __future__ import annotations
 METRICS = (
     "flops_forward",
     "flops_backward",
+    "flops_recomputed",
     "flops_core",
     "flops_useful",
     "flops_executed",
@@ -21,6 +22,7 @@ METRICS = (
     "measured_peak_bytes",
     "kv_cache_bytes_per_token",
     "kv_cache_bytes",
+    "cross_kv_bytes",
     "parameters",
     "parameter_bytes",
     "gradient_bytes",
@@ -29,6 +31,7 @@ METRICS = (
     "core_length_exponent",
     "length_exponent",
     "quadratic_crossover_length",
+    "roofline_ms",
     "forward_ms",
     "forward_ms_spread",
     "backward_ms",

@@ -8,6 +8,7 @@ SPACE = "\u00a0"  # between number and unit: they stay on one line
 UNKNOWN = "–"
 
 _SI = ("", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q")
+_COUNTS = ("", "k", "M", "B", "T")
 _IEC = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi")
 
 
@@ -31,7 +32,7 @@ def quantity(value: float | None, unit: str, name: str = "") -> str:
         return percent(value) if name.endswith("_share") else plain(value)
     if unit in ("token", "tokens"):
         return count(value)
-    return _scaled(value, 1000, _SI, "", "")
+    return _scaled(value, 1000, _COUNTS, "", "")
 
 
 def percent(share: float | None) -> str:
@@ -90,5 +91,7 @@ def _scaled(value: float, base: int, prefixes: tuple[str, ...], symbol: str, bar
 
 
 def _three_digits(value: float) -> str:
+    if 0 < abs(value) < 0.1:
+        return f"{value:.2g}"
     digits = 0 if abs(value) >= 99.95 else 1 if abs(value) >= 9.995 else 2
     return f"{value:.{digits}f}"

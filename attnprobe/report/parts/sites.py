@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attnprobe.records import AttentionSite, Metric, NotMeasured, Number, Scan
-from attnprobe.report.parts.catalogue import Text, Words, both, say, say_or
+from attnprobe.report.parts.catalogue import Text, Words, both, join, say, say_or
 from attnprobe.report.parts.quantities import UNKNOWN, count, percent, plain
 from attnprobe.report.parts.safe_text import safe
 
@@ -66,7 +66,7 @@ def spread(sites: Sequence[AttentionSite], metric: str) -> Spread:
 
 def is_summed(metric: Metric) -> bool:
     """Whether the values of several sites add up to something."""
-    if metric.unit == "FLOP":
+    if metric.unit in ("FLOP", "operation"):
         return True
     if metric.unit == "ms":
         return not metric.name.endswith("_spread")
@@ -120,6 +120,12 @@ def title(site: AttentionSite) -> Text:
     return say(key)
 
 
+def description(site: AttentionSite) -> Text:
+    """ "Causal self-attention · multi-head dot product": once where both say the same."""
+    role, mechanism = title(site), kind(site)
+    return role if role.en.lower() == mechanism.en.lower() else join((role, mechanism), "list.dot")
+
+
 def kind(site: AttentionSite) -> Text:
     """ "grouped-query dot product, softmax": the mechanism in words."""
     mechanism = say_or(f"mechanism.{site.mechanism}", safe(site.mechanism).replace("_", " "))
@@ -140,7 +146,7 @@ def mask(site: AttentionSite) -> Text:
             text = say("mask.causal_window", size=count(site.window_left + 1))
     else:
         text = say({True: "mask.causal", False: "mask.full", None: "mask.unknown"}[site.is_causal])
-    if site.visible_share is None or site.is_causal is None:
+    if site.visible_share in (None, 1.0) or site.is_causal is None:
         return text
     return say("mask.with_share", mask=text, share=percent(site.visible_share))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from attnprobe.records import Scan
 from attnprobe.report.parts.catalogue import Text, say
 from attnprobe.report.parts.costs import attention_share
@@ -47,13 +49,15 @@ def _memory(scan: Scan) -> Text | None:
 
 
 def _growth(scan: Scan) -> Text | None:
-    growth = spread(scan.sites, "core_length_exponent")
+    growth = scan.totals.get("core_length_exponent") or spread(scan.sites, "core_length_exponent").high
     passes = scan.totals.get("quadratic_crossover_length")
-    if growth.high is None:
+    if growth is None:
         return None
-    power = plain(round(growth.high, 2))
+    power = plain(round(growth, 2))
+    if power == "1":
+        return say("verdict.growth_linear")
     if passes:
-        return say("verdict.growth_and_crossover", power=power, length=count(passes))
+        return say("verdict.growth_and_crossover", power=power, length=count(ceil(passes)))
     return say("verdict.growth", power=power)
 
 

@@ -41,22 +41,22 @@ class Voice:
 def header(scan: Scan, voice: Voice) -> RenderableType:
     """Which tool, what was scanned, on which inputs, what was guessed."""
     work, model = scan.workload, scan.model
-    tool = f" · torch {safe(scan.environment.torch)} {safe(work.device)} {safe(work.dtype)} · "
+    tool = f" · torch {safe(scan.environment.torch)} {safe(scan.environment.device)} {safe(work.dtype)} · "
     first = voice.text("attnprobe ", "bold").append_text(voice.text(safe(scan.tool.version)))
     first.append_text(voice.text(tool, "dim")).append_text(voice.text(say(f"depth.{work.depth}"), "dim"))
     size = f"{quantity(model.parameters, '')} ({quantity(model.parameter_bytes, 'byte')})"
     entry = safe(model.entry or model.target)
     lines = [_labelled(voice, say("term.entry"), entry, say("term.parameters", size=size))]
-    lines += [_input(voice, tensor) for tensor in work.inputs[:LINES_SHOWN]]
+    lines += [_input(voice, tensor, k == 0) for k, tensor in enumerate(work.inputs[:LINES_SHOWN])]
     lines += [_labelled(voice, "", safe(guess, 200), style="dim") for guess in work.guessed[:LINES_SHOWN]]
     return Group(first, *lines)
 
 
-def _input(voice: Voice, tensor: InputTensor) -> RenderableType:
+def _input(voice: Voice, tensor: InputTensor, is_first: bool) -> RenderableType:
     shape = f"{safe(tensor.name)} {safe(tensor.dtype)}{list(tensor.shape)}"
     origin: Words = say(f"origin.{tensor.origin}")
     note = join((origin, safe(tensor.note, 200)), "list.colon") if tensor.note else origin
-    return _labelled(voice, say("term.input"), shape, note)
+    return _labelled(voice, say("term.input") if is_first else "", shape, note)
 
 
 def stages(scan: Scan, voice: Voice) -> RenderableType:

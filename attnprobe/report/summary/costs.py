@@ -14,7 +14,7 @@ from attnprobe.report.parts.catalogue import Words, join, say, say_or
 from attnprobe.report.parts.costs import by_metric
 from attnprobe.report.parts.names import metric_title, shown
 from attnprobe.report.parts.order import part_place
-from attnprobe.report.parts.quantities import UNKNOWN, count, percent
+from attnprobe.report.parts.quantities import count, percent
 from attnprobe.report.parts.safe_text import safe
 from attnprobe.report.parts.sites import SiteGroup, site_groups
 from attnprobe.report.summary.blocks import Voice
@@ -101,7 +101,7 @@ def _short(scan: Scan, metric: str) -> Words:
 
 def _what(group: SiteGroup) -> Words:
     site = group.sites[0]
-    return join((of.title(site), of.kind(site)), "list.dot")
+    return of.description(site)
 
 
 def _cost_lines(scan: Scan, voice: Voice, metric: str, shares: Sequence[CostShare]) -> RenderableType:
@@ -113,8 +113,8 @@ def _cost_lines(scan: Scan, voice: Voice, metric: str, shares: Sequence[CostShar
 
 
 def _cost(scan: Scan, share: CostShare | None) -> str:
-    if share is None:
-        return UNKNOWN
+    if share is None:  # a part that the scan does not list costs nothing
+        return "0"
     return f"{shown(scan, share.metric, share.value)}  {percent(share.share):>7}"
 
 

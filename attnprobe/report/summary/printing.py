@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from io import StringIO
@@ -17,6 +18,9 @@ NARROWEST, PLAIN_WIDTH = 40, 110
 _ASCII = str.maketrans(
     {"✓": "+", "·": "-", "×": "x", "–": "-", "−": "-", "…": "~", "√": "v", "µ": "u", "→": ">", "’": "'"}
 )
+
+# What a CI runner obeys when it reads a log: "::error::" at the start of a line, "##[" anywhere in it.
+_WORKFLOW_COMMAND = re.compile(r"^\s*::|##(?=\[|vso\[)")
 
 
 def summary_text(scan: Scan, language: str, *, width: int = PLAIN_WIDTH, is_colored: bool = False) -> str:
@@ -55,7 +59,7 @@ def summary_text(scan: Scan, language: str, *, width: int = PLAIN_WIDTH, is_colo
     console.print()
     console.print(checks(scan, voice))
     console.print(doubts(scan, voice))
-    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    lines = [_WORKFLOW_COMMAND.sub(_escaped, line.rstrip()) for line in out.getvalue().splitlines()]
     return "\n".join(lines).strip("\n") + "\n"
 
 
@@ -83,3 +87,7 @@ def fitted(text: str, encoding: str) -> str:
     except UnicodeEncodeError:
         return text.translate(_ASCII).encode(encoding, "backslashreplace").decode(encoding)
     return text
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"{match[0][:-1]}\\x{ord(match[0][-1]):02x}"
