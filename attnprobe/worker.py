@@ -12,6 +12,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 from typing import Any
 
 from attnprobe.discovered import FOLDERS
@@ -76,6 +78,7 @@ def _leave() -> None:
 def _scan(arguments: Mapping[str, Any], sender: Sender) -> str:
     pipeline, scan_file = _imported("pipeline"), _imported("scan_file")
     options = ScanOptions(**{name: _tuple(value) for name, value in arguments["options"].items()})
+    sys.meta_path.append(_StartingPath())
     sys.dont_write_bytecode = True  # no __pycache__ beside the user's files
 
     def progress(stage: str, state: str, seconds: float | None) -> None:
@@ -86,6 +89,19 @@ def _scan(arguments: Mapping[str, Any], sender: Sender) -> str:
     vars(json).update(_JSON)
     text: str = scan_file.dump(scan)
     return text
+
+
+class _StartingPath:
+    """Finds what the path led to when the process started, whatever the model did to `sys.path` since."""
+
+    def __init__(self) -> None:
+        self._path = tuple(sys.path)
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The module, looked for last of all."""
+        return PathFinder.find_spec(name, self._path if path is None else path, target)
 
 
 def _machine(arguments: Mapping[str, Any], sender: Sender) -> str:
