@@ -11,6 +11,7 @@ from torch import nn
 from attnprobe.errors import TargetError
 from attnprobe.loading.building.recipe import Loader, Recipe
 from attnprobe.loading.building.user_code import described, relative, shown, text_of, users_code
+from attnprobe.loading.transformers_inputs.consistency import made_consistent
 from attnprobe.loading.transformers_inputs.propose import propose
 from attnprobe.records import ScanOptions
 from attnprobe.registry import nearest
@@ -41,15 +42,19 @@ def recipe(options: ScanOptions) -> Recipe:
         )
     with users_code(f"the default configuration of '{name}'"):
         config = known[name]()
-    return recipe_of_config(config, options.target)
+    changes = made_consistent(config)
+    return recipe_of_config(config, options.target, guessed=changes)
 
 
-def recipe_of_config(config: Any, entry: str, *, weights: Path | None = None) -> Recipe:
+def recipe_of_config(
+    config: Any, entry: str, *, weights: Path | None = None, guessed: tuple[str, ...] = ()
+) -> Recipe:
     """The recipe of the model that a configuration describes.
 
     Args:
         config: A transformers configuration; it is not changed.
         entry: How the target is shown.
+        guessed: Sentences about the configuration itself.
         weights: The folder whose weights the real model gets; None for random ones.
     """
     from attnprobe.loading.transformers_inputs.classes import build, class_of, load
@@ -69,6 +74,7 @@ def recipe_of_config(config: Any, entry: str, *, weights: Path | None = None) ->
         build_real=real,
         propose=propose,
         dtype=dtype,
+        is_small=False,
         guessed=guessed,
         how_to_give_inputs='Give its inputs by name, e.g. --input "input_ids:int64[2,128]".',
     )

@@ -11,11 +11,7 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 def parameters_of(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
     """Its parameters without *args and **kwargs; none where the signature cannot be read."""
-    try:
-        found = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return ()
-    return tuple(parameter for parameter in found if parameter.kind not in _VARIADIC)
+    return tuple(parameter for parameter in _all(function) if parameter.kind not in _VARIADIC)
 
 
 def required_of(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
@@ -23,10 +19,11 @@ def required_of(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
     return tuple(p for p in parameters_of(function) if p.default is inspect.Parameter.empty)
 
 
-def takes_any_keyword(function: Callable[..., Any]) -> bool:
-    """Whether it has a **kwargs."""
+def _all(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
     try:
-        found = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return True
-    return any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in found)
+        return tuple(inspect.signature(function, eval_str=True).parameters.values())
+    except Exception:  # annotations are the user's expressions: evaluating them may raise anything
+        try:
+            return tuple(inspect.signature(function).parameters.values())
+        except (TypeError, ValueError):
+            return ()

@@ -8,7 +8,7 @@ from torch import nn
 
 from attnprobe.errors import UsageError
 from attnprobe.fake_tensors import FakeWorld
-from attnprobe.loading.building.construct import build_fake, builder_of, default_dtype
+from attnprobe.loading.building.construct import Built, build_fake, builder_of, default_dtype
 from attnprobe.loading.building.process_state import process_state_kept
 from attnprobe.loading.building.recipe import Recipe
 from attnprobe.loading.building.weights import check_weights, load_weights
@@ -21,11 +21,11 @@ def assemble(recipe: Recipe, options: ScanOptions, *, fake: bool) -> LoadedModel
     """Build the module, load its weights, choose its inputs."""
     _check(options)
     world = FakeWorld() if fake else None
-    module, notes = _module(recipe, options, world)
+    built = _built(recipe, options, world)
     with default_dtype(options.dtype or recipe.dtype):
-        chosen = choose(module, recipe, options, Sampler(options, world))
+        chosen = choose(built.module, recipe, options, Sampler(options, world))
     return LoadedModel(
-        module=module,
+        module=built.module,
         args=chosen.args,
         kwargs=chosen.kwargs,
         target=options.target,
@@ -33,23 +33,21 @@ def assemble(recipe: Recipe, options: ScanOptions, *, fake: bool) -> LoadedModel
         inputs=chosen.inputs,
         loss=recipe.loss,
         causal=recipe.causal,
-        is_fake=fake and recipe.instance is None,
+        is_fake=built.is_fake,
         fake_world=world,
         rebuild=lambda: _rebuilt(recipe, options),
         batches=chosen.batches,
-        guessed=(*recipe.guessed, *notes, *chosen.guessed),
+        guessed=(*recipe.guessed, *built.notes, *chosen.guessed),
     )
 
 
-def _module(
-    recipe: Recipe, options: ScanOptions, world: FakeWorld | None
-) -> tuple[nn.Module, tuple[str, ...]]:
+def _built(recipe: Recipe, options: ScanOptions, world: FakeWorld | None) -> Built:
     if world is None or recipe.instance is not None:
-        return _with_weights(builder_of(recipe, options)(), options), ()
-    module, notes = build_fake(recipe, options, world)
+        return Built(_with_weights(builder_of(recipe, options)(), options), is_fake=False)
+    built = build_fake(recipe, options, world)
     if options.weights is not None:
-        check_weights(module, Path(options.weights))
-    return module, notes
+        check_weights(built.module, Path(options.weights))
+    return built
 
 
 def _rebuilt(recipe: Recipe, options: ScanOptions) -> nn.Module:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from attnprobe.errors import ModelError, UsageError
+from attnprobe.errors import ModelError, TargetError, UsageError
 from attnprobe.fake_tensors import FakeWorld
 from attnprobe.loading.building.recipe import Recipe
+from attnprobe.loading.inputs.trials import has_script, is_undecided
 from attnprobe.records import ScanOptions
 
 _DTYPES = {
@@ -54,27 +56,59 @@ def builder_of(recipe: Recipe, options: ScanOptions) -> Callable[[], nn.Module]:
     def build_for_real() -> nn.Module:
         with torch.random.fork_rng(devices=[]), default_dtype(options.dtype or recipe.dtype):
             torch.manual_seed(options.seed)
-            return build()
+            module = build()
+        check_initialised(module)
+        return module
 
     return build_for_real
 
 
-def build_fake(recipe: Recipe, options: ScanOptions, world: FakeWorld) -> tuple[nn.Module, tuple[str, ...]]:
-    """The module with fake parameters, and a sentence where that took a detour.
+def check_initialised(module: nn.Module) -> None:
+    """Refuse a module whose parameters have no shape yet.
 
     Raises:
-        ModelError: The module builds neither without memory nor for real.
+        TargetError: It has lazy parameters.
     """
+    lazy = [name for name, tensor in module.named_parameters() if nn.parameter.is_lazy(tensor)]
+    if lazy:
+        raise TargetError(
+            f"{type(module).__name__} has lazy parameters without a shape: {', '.join(lazy[:4])}",
+            hint="Call the model once on a batch in build_model(), then return it.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A module, whether its parameters are fake, and sentences on how it came about."""
+
+    module: nn.Module
+    is_fake: bool
+    notes: tuple[str, ...] = ()
+
+
+def build_fake(recipe: Recipe, options: ScanOptions, world: FakeWorld) -> Built:
+    """The module with fake parameters; built for real first where it cannot be built otherwise.
+
+    Raises:
+        ModelError: The module does not build.
+    """
+    reason = "a saved program holds its weights"
     if recipe.can_build_fake:
         try:
             with default_dtype(options.dtype or recipe.dtype), world:
                 module = recipe.build()
-            world.adopt(module)
-            return module, ()
+            check_initialised(module)
+            return _adopted(module, world, ())
         except ModelError as error:
+            if not recipe.is_small and not is_undecided(error):
+                raise
             reason = error.message
-    else:
-        reason = "a saved program holds its weights"
     module = builder_of(recipe, options)()
+    return _adopted(module, world, (f"The model was built for real, then its weights were dropped: {reason}.",))
+
+
+def _adopted(module: nn.Module, world: FakeWorld, notes: tuple[str, ...]) -> Built:
+    if has_script(module):
+        return Built(module, False, ("The model holds TorchScript, which runs on real tensors only: it is real.",))
     world.adopt(module)
-    return module, (f"The model was built for real and its weights were dropped afterwards ({reason}).",)
+    return Built(module, True, notes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -28,6 +28,7 @@ class Entry:
     label: str  # "GPT()", "build_model()", "model"
     instance: nn.Module | None
     factory: Callable[[], Any] | None
+    found_as: str = ""  # how it was found when the target does not name it
 
 
 def find_entry(module: ModuleType, name: str, target: str) -> Entry:
@@ -44,11 +45,13 @@ def find_entry(module: ModuleType, name: str, target: str) -> Entry:
     if name:
         return _entry_of(_attribute(module, name, target), name, target)
     if callable(getattr(module, "build_model", None)):
-        return _entry_of(module.build_model, "build_model", target)
+        return replace(
+            _entry_of(module.build_model, "build_model", target), found_as="build_model() of the file"
+        )
     instances = _instances(module)
     if instances:
         chosen = _only(instances, target, "nn.Module objects at module level")
-        return _entry_of(instances[chosen], chosen, target)
+        return Entry(chosen, instances[chosen], None, "the nn.Module object at module level")
     return _class_entry(_classes(module), target)
 
 
@@ -96,7 +99,7 @@ def _arguments_missing(
 def _example_of(parameter: inspect.Parameter) -> str:
     """`GPTConfig()` where the annotation is a class that builds without arguments, else `name=…`."""
     kind = parameter.annotation
-    own = inspect.isclass(kind) and kind.__module__ != "builtins"
+    own = inspect.isclass(kind) and kind.__module__ not in ("builtins", "inspect")
     return f"{kind.__name__}()" if own and not required_of(kind) else f"{parameter.name}=…"
 
 
@@ -112,10 +115,34 @@ def _class_entry(classes: dict[str, type[nn.Module]], target: str) -> Entry:
             hint="Add `def build_model(): return YourModel(…)`, or name the entry: FILE.py:NAME.",
         )
     ready = {name: kind for name, kind in classes.items() if not required_of(kind)}
-    chosen = _only(
-        ready or classes, target, "nn.Module classes" + (" that build without arguments" if ready else "")
+    what = "nn.Module classes that build without arguments" if ready else "nn.Module classes"
+    chosen = _only(without_parts(ready or classes), target, what)
+    how = (
+        "the only class that builds without arguments"
+        if len(ready) == 1
+        else "the class that is no part of another"
     )
-    return _entry_of(classes[chosen], chosen, target)
+    return replace(_entry_of(classes[chosen], chosen, target), found_as=how)
+
+
+def without_parts(classes: dict[str, type[nn.Module]]) -> dict[str, type[nn.Module]]:
+    """The classes that no other one of them names: blocks and layers are parts of the model."""
+    used = {name: names_in(kind) for name, kind in classes.items()}
+    whole = {
+        n: kind for n, kind in classes.items() if not any(n in names for o, names in used.items() if o != n)
+    }
+    return whole or classes
+
+
+def names_in(kind: type) -> set[str]:
+    """The global names that the methods and base classes of a class mention."""
+    pending = [value.__code__ for value in vars(kind).values() if inspect.isfunction(value)]
+    names = {base.__name__ for base in kind.__mro__[1:]}
+    while pending:
+        code = pending.pop()
+        names.update(code.co_names)
+        pending += [constant for constant in code.co_consts if inspect.iscode(constant)]
+    return names
 
 
 def _only(candidates: dict[str, Any], target: str, what: str) -> str:
@@ -131,7 +158,10 @@ def _only(candidates: dict[str, Any], target: str, what: str) -> str:
 
 def _instances(module: ModuleType) -> dict[str, nn.Module]:
     """Models at module level; what has no parameters (a loss, an activation) or is part of another is left out."""
-    found = {name: value for name, value in vars(module).items() if isinstance(value, nn.Module)}
+    found: dict[str, nn.Module] = {}
+    for name, value in vars(module).items():
+        if isinstance(value, nn.Module) and not any(value is other for other in found.values()):
+            found[name] = value
     parts = {id(part) for value in found.values() for part in list(value.modules())[1:]}
     weighty = {name: value for name, value in found.items() if any(True for _ in value.parameters())}
     return {name: value for name, value in (weighty or found).items() if id(value) not in parts}

@@ -24,7 +24,7 @@ class Proposal:
 
 
 # Yields proposals, best first, and is sent the error that the model raised on each.
-Proposals = Generator[Proposal, Exception, None]
+Proposals = Generator[Proposal, BaseException, None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,7 @@ class Recipe:
     instance: nn.Module | None = None  # already there, real; it is borrowed
     dtype: str | None = None  # what the configuration declares
     can_build_fake: bool = True
+    is_small: bool = True  # whether building for real is worth a try where building without memory fails
     example_inputs: Callable[[], Any] | None = None
     loss: Callable[[Any, Any], Any] | None = None
     causal: bool | None = None

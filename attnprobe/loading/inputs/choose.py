@@ -115,7 +115,7 @@ def _first_that_runs(
     raise _nothing_fits(recipe, first)
 
 
-def _nothing_fits(recipe: Recipe, first: tuple[Proposal, Exception] | None) -> ModelError:
+def _nothing_fits(recipe: Recipe, first: tuple[Proposal, BaseException] | None) -> ModelError:
     if first is None:
         return ModelError(
             f"{recipe.entry}: no inputs could be guessed for its forward", hint=recipe.how_to_give_inputs

@@ -18,7 +18,7 @@ _SHORTEST = 8
 Corrected = tuple[tuple[Option, ...], dict[str, int]]
 
 
-def corrected(options: tuple[Option, ...], sizes: Mapping[str, int], error: Exception) -> list[Corrected]:
+def corrected(options: tuple[Option, ...], sizes: Mapping[str, int], error: BaseException) -> list[Corrected]:
     """Changed options or sizes that the error asks for; none where it does not tell."""
     return [
         *_lookups(options, sizes, error),
@@ -27,7 +27,7 @@ def corrected(options: tuple[Option, ...], sizes: Mapping[str, int], error: Exce
     ]
 
 
-def _lookups(options: tuple[Option, ...], sizes: Mapping[str, int], error: Exception) -> Iterator[Corrected]:
+def _lookups(options: tuple[Option, ...], sizes: Mapping[str, int], error: BaseException) -> Iterator[Corrected]:
     """An id beyond its table: the sequence is too long for a table of positions, or the ids are too large."""
     if not isinstance(error, IdOutOfRangeError):
         return

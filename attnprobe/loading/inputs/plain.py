@@ -132,13 +132,13 @@ def _suits(option: Option, name: str) -> bool:
     return True
 
 
-def _fits_rank(attempt: Attempt, error: Exception) -> bool:
+def _fits_rank(attempt: Attempt, error: BaseException) -> bool:
     """Whether the first argument has the rank that an unpacking error asked for."""
     asked = _rank_asked(error)
     return asked is not None and attempt.options[0].rank == asked
 
 
-def _rank_asked(error: Exception) -> int | None:
+def _rank_asked(error: BaseException) -> int | None:
     text = str(error) if isinstance(error, ValueError) else ""
     _, found, tail = text.partition("values to unpack (expected ")
     digits = tail[: len(tail) - len(tail.lstrip("0123456789"))]

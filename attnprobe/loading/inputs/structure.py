@@ -32,6 +32,7 @@ _LENGTH_NAMES = (
     ),
 )
 _SIDE_NAMES = ("image_size", "img_size", "input_size", "resolution")
+_PLANAR = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.AvgPool2d, nn.MaxPool2d, nn.Upsample)
 _CONVOLUTIONS = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
 
 
@@ -42,6 +43,8 @@ def input_options(module: nn.Module) -> tuple[Option, ...]:
         option.shape[-1] for option in found if option.kind == "floats" and option.rank == 3
     )
     why = "no other layout fitted"
+    if not widths:
+        found.append(vectors(64, "the model has no parameters that tell a width"))
     for width in list(widths)[:4] or [64]:
         if isinstance(width, int):
             note = f"random feature maps of {width} channels ({why})"
@@ -54,8 +57,6 @@ def input_options(module: nn.Module) -> tuple[Option, ...]:
             found.append(
                 Option("floats", ("B", width), note=f"one random vector of width {width} per sample ({why})")
             )
-    if not widths:
-        found.append(vectors(64, "the model has no parameters that tell a width"))
     return tuple(dict.fromkeys(found))
 
 
@@ -87,6 +88,10 @@ def _of_layers(module: nn.Module) -> Iterator[Option]:
         why = f"from `{name}`" if name else "its own width"
         if isinstance(part, nn.Embedding):
             yield tokens(part.num_embeddings, f"the rows of `{name}`")
+        elif isinstance(part, nn.BatchNorm2d):
+            yield images(part.num_features, why)
+        elif isinstance(part, _PLANAR):
+            yield images(64, f"`{name}` takes feature maps of any width")
         elif isinstance(part, nn.Linear):
             yield vectors(part.in_features, why)
         elif isinstance(part, nn.MultiheadAttention):

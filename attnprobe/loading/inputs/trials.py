@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -31,34 +31,39 @@ class IdOutOfRangeError(IndexError):
 
 def trial(
     module: nn.Module, world: FakeWorld, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> Exception | None:
+) -> BaseException | None:
     """Call the model once in eval mode on fake floating tensors; everything is put back afterwards.
 
     Returns:
         What it raised, or None when it ran.
     """
+    if has_script(module):
+        return attempt(module, world, lambda: module(*args, **kwargs))
     return attempt(module, world, lambda: module(*world.inputs(args), **world.inputs(dict(kwargs))))
 
 
-def attempt(module: nn.Module, world: FakeWorld, call: Callable[[], Any]) -> Exception | None:
+def attempt(module: nn.Module, world: FakeWorld, call: Callable[[], Any]) -> BaseException | None:
     """The same for any call into the model: one of its methods, say."""
-    try:
-        with (
-            _quiet(),
-            borrowed(module, train=False),
-            world.borrow(module),
-            torch.no_grad(),
-            world,
-            _LookupsChecked(),
-        ):
+    with ExitStack() as stack:
+        stack.enter_context(_quiet())
+        stack.enter_context(borrowed(module, train=False))
+        stack.enter_context(torch.no_grad())
+        if not has_script(module):
+            stack.enter_context(world.borrow(module))
+            stack.enter_context(world)
+        stack.enter_context(_LookupsChecked())
+        try:
             call()
-    except KeyboardInterrupt:
-        raise
-    except Exception as error:
-        return error
-    except BaseException as error:  # SystemExit in a forward is a failure of these inputs
-        return RuntimeError(f"{type(error).__name__} was raised")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # sys.exit() in a forward is a failure of these inputs
+            return error
     return None
+
+
+def has_script(module: nn.Module) -> bool:
+    """Whether a part of the module is TorchScript, which cannot hold fake tensors."""
+    return any(isinstance(part, torch.jit.ScriptModule) for part in module.modules())
 
 
 @contextmanager
@@ -75,7 +80,7 @@ def _quiet() -> Iterator[None]:
         logger.disabled = before
 
 
-def is_undecided(error: Exception) -> bool:
+def is_undecided(error: BaseException) -> bool:
     """Whether the run ended on a question that only real numbers answer."""
     link: BaseException | None = error
     while link is not None:

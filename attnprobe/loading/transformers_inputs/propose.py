@@ -16,6 +16,9 @@ from attnprobe.loading.transformers_inputs.repair import repaired
 
 MAKERS: Mapping[str, tuple[Maker, ...]] = {**text.MAKERS, **vision.MAKERS, **audio.MAKERS, **series.MAKERS}
 _REPAIRS = 6  # per draft
+_ORDER = tuple(
+    sorted(MAKERS, key=lambda name: (name.startswith("decoder"), name in text.MAKERS))
+)  # ids count on pixels
 _SENSES = ("pixel_values", "input_features", "input_values", "audio_values", "pixel_values_videos")
 
 
@@ -45,11 +48,15 @@ def _is_plain_language_model(facts: Facts) -> bool:
 
 def _drafts(facts: Facts) -> Iterator[Draft]:
     """Every choice of layouts for the arguments that a first call needs."""
+    seen: set[frozenset[str]] = set()
     for names in _argument_sets(facts):
-        known = [name for name in names if name in MAKERS]
+        known = sorted((name for name in set(names) if name in MAKERS), key=_ORDER.index)
+        if frozenset(known) in seen:
+            continue
+        seen.add(frozenset(known))
         for layouts in product(*(range(len(MAKERS[name])) for name in known)):
             draft = Draft(facts, layouts=dict(zip(known, layouts, strict=True)))
-            if all([_make(draft, name) for name in known]) and draft.kwargs:
+            if all(_make(draft, name) for name in known) and draft.kwargs:
                 yield draft
 
 

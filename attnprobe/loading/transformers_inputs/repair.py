@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import linecache
 import re
+import traceback
 from collections.abc import Iterator, Mapping
-from types import FrameType, TracebackType
+from types import FrameType
 
 from attnprobe.loading.inputs.trials import IdOutOfRangeError
 from attnprobe.loading.transformers_inputs.draft import Draft, Maker
@@ -16,7 +18,7 @@ _IMAGE_SIZE = re.compile(r"doesn't match model \((\d+)\D+(\d+)\)")
 _MODALITIES = {"image": "image", "video": "video", "audio": "audio", "multimodal": "image"}
 
 
-def repaired(draft: Draft, error: Exception, makers: Mapping[str, tuple[Maker, ...]]) -> bool:
+def repaired(draft: Draft, error: BaseException, makers: Mapping[str, tuple[Maker, ...]]) -> bool:
     """Change the draft as the error asks; False when it does not say how."""
     text = str(error)
     return (
@@ -32,8 +34,12 @@ def _placeholders(draft: Draft, text: str, makers: Mapping[str, tuple[Maker, ...
     match = _FEATURES.search(text)
     if match is None or "input_ids" not in draft.kwargs:
         return False
-    word, count = _MODALITIES[match[1].lower()], int(match[3]) // draft.facts.batch_size
-    if count == 0 or draft.features.get(word) == count or draft.facts.placeholders(word) is None:
+    facts = draft.facts
+    word, count = _MODALITIES[match[1].lower()], int(match[3]) // facts.batch_size
+    width = facts.size("hidden_size", of=facts.text)
+    if width and count % width == 0:  # some models count numbers, not features
+        count //= width
+    if count == 0 or draft.features.get(word) == count or facts.placeholders(word) is None:
         return False
     draft.features[word] = count
     return _again(draft, ("input_ids", "mm_token_type_ids", "token_type_ids", "attention_mask"), makers)
@@ -47,7 +53,7 @@ def _image_size(draft: Draft, text: str, makers: Mapping[str, tuple[Maker, ...]]
     return _again(draft, ("pixel_values", "pixel_mask"), makers)
 
 
-def _smaller_ids(draft: Draft, error: Exception) -> bool:
+def _smaller_ids(draft: Draft, error: BaseException) -> bool:
     """Ids that the table they are looked up in does not have."""
     if not isinstance(error, IdOutOfRangeError):
         return False
@@ -68,10 +74,10 @@ def _again(draft: Draft, names: tuple[str, ...], makers: Mapping[str, tuple[Make
 
 
 def _missing_argument(
-    draft: Draft, error: Exception, text: str, makers: Mapping[str, tuple[Maker, ...]]
+    draft: Draft, error: BaseException, text: str, makers: Mapping[str, tuple[Maker, ...]]
 ) -> bool:
     """An argument that the message names, or that is None in the line that failed."""
-    for name in (*_named_in(text, draft), *_none_in_traceback(error.__traceback__, draft)):
+    for name in (*_named_in(text, draft), *_none_in_traceback(error, text, draft)):
         if name in makers and name not in draft.kwargs and name not in draft.refused:
             draft.refused.add(name)
             _add(draft, name, makers)
@@ -91,13 +97,19 @@ def _named_in(text: str, draft: Draft) -> Iterator[str]:
             yield word
 
 
-def _none_in_traceback(trace: TracebackType | None, draft: Draft) -> Iterator[str]:
-    """Arguments of the forward that hold None in a failing frame, the innermost frame first."""
-    frames: list[FrameType] = []
-    while trace is not None:
-        frames.insert(0, trace.tb_frame)
-        trace = trace.tb_next
-    for frame in frames[:12]:
+def _none_in_traceback(error: BaseException, text: str, draft: Draft) -> Iterator[str]:
+    """Arguments of the forward that are None in a line through which the error passed, the innermost first."""
+    if "None" not in text:
+        return
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        line = set(re.findall(r"\w+", _statement(frame)))
         for name, value in frame.f_locals.items():
-            if value is None and name in draft.facts.parameters:
+            if value is None and name in line and name in draft.facts.parameters:
                 yield name
+
+
+def _statement(frame: FrameType) -> str:
+    """The source lines of the expression that a frame was evaluating."""
+    positions = list(frame.f_code.co_positions())[frame.f_lasti // 2]
+    first, last = positions[0] or frame.f_lineno, positions[1] or frame.f_lineno
+    return "".join(linecache.getline(frame.f_code.co_filename, number) for number in range(first, last + 1))

@@ -68,11 +68,9 @@ def decoder_input_ids(draft: Draft) -> Made:
         length, facts.size("max_target_positions", "max_position_embeddings", of=decoder, default=length)
     )
     shape = [facts.batch_size, length]
-    if (
-        ("input_ids" in draft.kwargs
-        and draft.kwargs["input_ids"].dim() == 3)
-        or draft.layouts.get("decoder_input_ids", 0) == 1
-    ):
+    if ("input_ids" in draft.kwargs and draft.kwargs["input_ids"].dim() == 3) or draft.layouts.get(
+        "decoder_input_ids", 0
+    ) == 1:
         books = facts.size("num_codebooks", "num_channels", of=decoder) or facts.size(
             "num_channels", default=8
         )

@@ -11,6 +11,7 @@ from attnprobe.loading.transformers_inputs.facts import Facts
 
 _SIDE_NAMES = ("image_size", "img_size", "input_size", "pretrain_image_size", "crop_size")
 _CHANNEL_NAMES = ("num_channels", "in_channels", "in_chans", "channels", "num_input_channels")
+_GRIDS = ("image_grid_thw", "grid_thw", "image_grid_hw", "grid_hws", "grid_hw")
 _PATCH_SIDE = 8  # patches along each side of an image that the model takes in any size
 
 
@@ -27,23 +28,44 @@ def image_shape(draft: Draft) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def images(draft: Draft) -> Made:
-    """[B, C, H, W]."""
+def images(draft: Draft) -> Made | None:
+    """[B, C, H, W]; not for models that take patches or tiles."""
+    return None if _takes_parts(draft.facts) else _images(draft)
+
+
+def _takes_parts(facts: Facts) -> bool:
+    return facts.has(
+        *_GRIDS, "spatial_shapes", "aspect_ratio_ids", "pixel_position_ids", "image_position_ids"
+    )
+
+
+def _images(draft: Draft) -> Made:
     channels, height, width = image_shape(draft)
     values = draft.facts.sampler.floats(draft.facts.batch_size, channels, height, width)
     return Made({"pixel_values": values}, f"random pixels, {channels} x {height} x {width}")
 
 
-def image_lists(draft: Draft) -> Made:
+def image_lists(draft: Draft) -> Made | None:
     """[B, 1, C, H, W]: models that take several images (or crops) per sample."""
     made = images(draft)
+    if made is None:
+        return None
     return Made(
         {"pixel_values": made.values["pixel_values"].unsqueeze(1)}, f"{made.note}, one image per sample"
     )
 
 
-def frames(draft: Draft) -> Made:
+def frames(draft: Draft) -> Made | None:
     """[B, T, C, H, W]."""
+    return None if _takes_parts(draft.facts) else _frames(draft, "pixel_values")
+
+
+def video_frames(draft: Draft) -> Made:
+    """[B, T, C, H, W]."""
+    return _frames(draft, "pixel_values_videos")
+
+
+def _frames(draft: Draft, name: str) -> Made:
     facts = draft.facts
     count = _of(
         facts,
@@ -57,7 +79,7 @@ def frames(draft: Draft) -> Made:
     channels, height, width = image_shape(draft)
     values = facts.sampler.floats(facts.batch_size, count, channels, height, width)
     return Made(
-        {"pixel_values": values, "pixel_values_videos": values},
+        {name: values},
         f"random clips of {count} frames, {channels} x {height} x {width}",
     )
 
@@ -65,7 +87,7 @@ def frames(draft: Draft) -> Made:
 def patches(draft: Draft) -> Made | None:
     """[patches of all images, C * time * P * P] with the grid of each image, [B, (time, rows, columns)]."""
     facts = draft.facts
-    if not facts.has("image_grid_thw", "grid_thw", "image_grid_hw", "grid_hws", "grid_hw"):
+    if not facts.has(*_GRIDS):
         return None
     side = _of(facts, "patch_size", "spatial_patch_size", default=14)
     merge = _of(facts, "spatial_merge_size", "merge_size", "merge_kernel_size", "downsample_ratio", default=2)
@@ -188,7 +210,7 @@ def masked_patches(draft: Draft) -> Made:
 
 def prompt_pair(draft: Draft) -> Made:
     """A prompt image and its mask beside the image, each [B, C, H, W]."""
-    values = images(draft).values["pixel_values"]
+    values = _images(draft).values["pixel_values"]
     return Made({"prompt_pixel_values": values.clone(), "prompt_masks": values.clone()}, "random pixels")
 
 
@@ -203,7 +225,7 @@ def _of(facts: Facts, *names: str, default: int) -> int:
 
 MAKERS: Mapping[str, tuple[Maker, ...]] = {
     "pixel_values": (tiles, patches, square_patches, padded_patches, images, image_lists, frames),
-    "pixel_values_videos": (frames,),
+    "pixel_values_videos": (video_frames,),
     "hidden_states": (patches, square_patches),
     "pixel_mask": (pixel_mask,),
     "image_sizes": (image_sizes,),

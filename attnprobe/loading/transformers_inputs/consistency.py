@@ -1,0 +1,60 @@
+"""Default configurations of transformers that contradict themselves, made callable with all their inputs.
+
+A default configuration is a set of defaults per part, so the parts need not fit: a placeholder id may be unset or
+lie beyond the vocabulary, a vision part may end in another width than the text part reads. Only `hf:MODEL_TYPE`
+passes through here; a configuration from a folder is taken as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+_PAD_TO = 64  # rows by which vocabularies are usually rounded up
+_PLACEHOLDERS = tuple(
+    f"{word}_token_{end}" for word in ("image", "video", "audio") for end in ("id", "index")
+)
+
+
+def made_consistent(config: Any) -> tuple[str, ...]:
+    """Change `config` where its parts contradict each other; one sentence per change."""
+    try:
+        text = config.get_text_config()
+    except (AttributeError, ValueError):
+        return ()
+    if text is config:
+        return ()
+    return (*_placeholders(config, text), *_widths(config, text))
+
+
+def _placeholders(config: Any, text: Any) -> Iterator[str]:
+    rows = getattr(text, "vocab_size", None)
+    if not isinstance(rows, int):
+        return
+    unset = [name for name in _PLACEHOLDERS if name in vars(config) and getattr(config, name) is None]
+    ids = [getattr(config, name) for name in vars(config) if name.endswith(("_token_id", "_token_index"))]
+    largest = max((value for value in ids if isinstance(value, int)), default=0)
+    for name in unset:
+        largest = max(largest + 1, rows)
+        setattr(config, name, largest)
+    if largest < rows:
+        return
+    text.vocab_size = (largest // _PAD_TO + 1) * _PAD_TO
+    yield (
+        f"The default configuration has placeholder ids outside its vocabulary of {rows}; "
+        f"the vocabulary was enlarged to {text.vocab_size}."
+    )
+
+
+def _widths(config: Any, text: Any) -> Iterator[str]:
+    vision, width = getattr(config, "vision_config", None), getattr(text, "hidden_size", None)
+    if vision is None or not isinstance(width, int):
+        return
+    # Where a vision part has its own width beside `hidden_size`, `hidden_size` is the width that it hands over.
+    name = "out_hidden_size" if hasattr(vision, "out_hidden_size") else "hidden_size"
+    if name == "hidden_size" and not hasattr(vision, "embed_dim"):
+        return
+    before = getattr(vision, name)
+    if isinstance(before, int) and before != width:
+        setattr(vision, name, width)
+        yield f"The default vision part ends in width {before}, the text part reads {width}; the former was changed."
