@@ -227,6 +227,9 @@ class Core:
     is_causal_flag: bool
     kernel: str
     notes: tuple[str, ...] = ()
+    parts: tuple[
+        Core, ...
+    ] = ()  # the cores of which this one was put together: one per head, or per block of queries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +259,9 @@ class AttentionSite:
     scale: float | None
     dropout: float
     projections: Mapping[str, str]  # {"query": PARAMETER, "key": …, "value": …, "output": …}
-    projection_rows: Mapping[str, tuple[tuple[int, int, int], ...]]  # role -> (start, stop, step) along dim 0 or 1
+    projection_rows: Mapping[
+        str, tuple[tuple[int, int, int], ...]
+    ]  # role -> (start, stop, step) along dim 0 or 1
     location: Location | None
     group: str  # "h.{0..11}.attn": identical sites share it
     notes: tuple[str, ...] = ()

@@ -151,6 +151,14 @@ def _line(path: Path, text: str, class_name: str) -> int:
     return next(i + 1 for i in range(start, len(lines)) if lines[i].partition("  #")[0].strip() == text)
 
 
+def members(pattern: str) -> list[str]:
+    """ "heads.{0..1}.weight" -> ["heads.0.weight", "heads.1.weight"]."""
+    found = re.fullmatch(r"(.*)\{(\d+)\.\.(\d+)\}(.*)", pattern)
+    if found is None:
+        return [pattern]
+    return [f"{found[1]}{number}{found[4]}" for number in range(int(found[2]), int(found[3]) + 1)]
+
+
 def is_near(found: Any, expected: Any) -> bool:
     """Equal, or equal to nine digits for floats."""
     if isinstance(expected, float) and isinstance(found, int | float):

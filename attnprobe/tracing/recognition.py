@@ -15,7 +15,9 @@ def understand(ops: Sequence[Op], tensors: Sequence[Tensor], forward_end: int) -
     """Label every tensor, then let each pattern find its cores, the surest first."""
     scene = Scene(ops, tensors, Labelling(ops[:forward_end], tensors), forward_end)
     patterns = [plugin.value for plugin in discover_patterns().values()]
-    cores = [core for pattern in sorted(patterns, key=lambda p: (p.order, p.name)) for core in pattern.find(scene)]
+    cores = [
+        core for pattern in sorted(patterns, key=lambda p: (p.order, p.name)) for core in pattern.find(scene)
+    ]
     return scene, sorted(cores, key=lambda core: core.score_ops[0])
 
 

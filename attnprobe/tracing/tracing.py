@@ -18,7 +18,9 @@ from attnprobe.tracing.recognition import understand
 _KNOWN_LIBRARIES = ("aten.", "prim.", "prims.", "profiler.", "inductor.")
 
 
-def trace(model: LoadedModel, *, train: bool, backward: bool, seed: int = 0, with_lines: bool = True) -> Trace:
+def trace(
+    model: LoadedModel, *, train: bool, backward: bool, seed: int = 0, with_lines: bool = True
+) -> Trace:
     """Capture one step of the model and understand it.
 
     Raises:
@@ -63,10 +65,26 @@ def _opaque_modules(module: nn.Module) -> Sequence[BlindSpot]:
     found = []
     for name, part in module.named_modules():
         if isinstance(part, torch.jit.ScriptModule):
-            found.append(BlindSpot(module=name, kind="torchscript", reason="a TorchScript module: its ops are counted, its code is not seen"))
+            found.append(
+                BlindSpot(
+                    module=name,
+                    kind="torchscript",
+                    reason="a TorchScript module: its ops are counted, its code is not seen",
+                )
+            )
         elif hasattr(part, "_orig_mod"):
-            found.append(BlindSpot(module=name, kind="compiled", reason="a compiled module: traced as its uncompiled original"))
-    return [spot for spot in found if not any(spot.module.startswith(other.module + ".") for other in found if other.module)]
+            found.append(
+                BlindSpot(
+                    module=name,
+                    kind="compiled",
+                    reason="a compiled module: traced as its uncompiled original",
+                )
+            )
+    return [
+        spot
+        for spot in found
+        if not any(spot.module.startswith(other.module + ".") for other in found if other.module)
+    ]
 
 
 def _opaque_ops(ops: Sequence[Op]) -> Sequence[BlindSpot]:
@@ -75,7 +93,10 @@ def _opaque_ops(ops: Sequence[Op]) -> Sequence[BlindSpot]:
     for op in ops:
         if op.phase == "forward" and not op.name.startswith(_KNOWN_LIBRARIES):
             reason = f"the op {op.name} is opaque: what it computes inside is not known"
-            found.setdefault((op.name, op.module), BlindSpot(module=op.module, kind="opaque_op", reason=reason, location=op.location))
+            found.setdefault(
+                (op.name, op.module),
+                BlindSpot(module=op.module, kind="opaque_op", reason=reason, location=op.location),
+            )
     return tuple(found.values())
 
 

@@ -24,7 +24,9 @@ def merged(scene: Scene, cores: list[Core]) -> list[Core]:
     for core in cores:
         meeting = _meeting_op(scene, core)
         op = scene.ops[core.score_ops[0]]
-        same_place = (op.module, op.call) if meeting is None or not _joins_modules(scene, meeting) else ("joined",)
+        same_place = (
+            (op.module, op.call) if meeting is None or not _joins_modules(scene, meeting) else ("joined",)
+        )
         shape = (core.mechanism, core.role, core.head_dim, core.kv_len if core.windows == 1 else 0)
         key = (meeting, *same_place, *shape) if meeting is not None else (core.output, *shape)
         buckets.setdefault(key, []).append(core)
@@ -45,7 +47,11 @@ def _meeting_op(scene: Scene, core: Core) -> int | None:
         op = scene.ops[readers[0]]
         name = short_name(op.name)
         if name in _JOINS:
-            return _buffer_of(scene, op.index) if name in ("copy_", "index_put_") else _root_of_sum(scene, op.index, name)
+            return (
+                _buffer_of(scene, op.index)
+                if name in ("copy_", "index_put_")
+                else _root_of_sum(scene, op.index, name)
+            )
         if name not in _PASSING or not op.outputs:
             return None
         tensor = op.outputs[0]
@@ -55,7 +61,9 @@ def _meeting_op(scene: Scene, core: Core) -> int | None:
 def _buffer_of(scene: Scene, index: int) -> int | None:
     """Writes into one buffer meet at the op that made it."""
     storage = scene.tensors[scene.ops[index].inputs[0]].storage
-    made = next((o.index for o in scene.ops if any(scene.tensors[t].storage == storage for t in o.outputs)), None)
+    made = next(
+        (o.index for o in scene.ops if any(scene.tensors[t].storage == storage for t in o.outputs)), None
+    )
     return made
 
 
@@ -73,7 +81,13 @@ def _join(scene: Scene, cores: list[Core]) -> Core:
     by_position = _cut_along_positions(scene, cores)
     heads = first.num_heads if by_position else sum(core.num_heads for core in cores)
     keys = {(_rows(scene, core.key)) for core in cores}
-    kv_heads = first.num_kv_heads if by_position else max(len(keys), 1) * first.num_kv_heads if len(keys) > 1 else first.num_kv_heads
+    kv_heads = (
+        first.num_kv_heads
+        if by_position
+        else max(len(keys), 1) * first.num_kv_heads
+        if len(keys) > 1
+        else first.num_kv_heads
+    )
     return replace(
         first,
         score_ops=tuple(i for core in cores for i in core.score_ops),
@@ -84,7 +98,11 @@ def _join(scene: Scene, cores: list[Core]) -> Core:
         num_kv_heads=heads if not by_position and len(keys) == len(cores) else kv_heads,
         q_len=sum(core.q_len for core in cores) if by_position else first.q_len,
         kv_len=max(core.kv_len for core in cores),
-        notes=(*first.notes, f"{len(blocks)} {'blocks of queries' if by_position else 'heads'} computed one after another"),
+        parts=tuple(cores),
+        notes=(
+            *first.notes,
+            f"{len(blocks)} {'blocks of queries' if by_position else 'heads'} computed one after another",
+        ),
     )
 
 
@@ -99,5 +117,9 @@ def _rows(scene: Scene, tensor: int | None) -> tuple[object, ...]:
     if tensor is None:
         return ()
     label = scene.label(tensor)
-    widths = [dim for dim in label.dims if any(scene.is_weight_axis(axis) for axis, _, _ in dim)] or list(label.dims[-1:])
-    return tuple((axis, size, stride, label.offsets.get(axis, 0)) for dim in widths for axis, size, stride in dim)
+    widths = [dim for dim in label.dims if any(scene.is_weight_axis(axis) for axis, _, _ in dim)] or list(
+        label.dims[-1:]
+    )
+    return tuple(
+        (axis, size, stride, label.offsets.get(axis, 0)) for dim in widths for axis, size, stride in dim
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from attnprobe.records import Component, Core
-from attnprobe.tracing.axes.algebra import Dim, Label
+from attnprobe.tracing.assembling.names import common_pattern
+from attnprobe.tracing.axes.algebra import Label
 from attnprobe.tracing.axes.labelling import short_name
 from attnprobe.tracing.reading.scene import Scene
 
@@ -22,6 +23,21 @@ class Surroundings:
     rows: dict[str, Rows] = field(default_factory=dict)
     ops: dict[int, Component] = field(default_factory=dict)  # ops outside the core
 
+    def add(self, role: str, name: str, rows: Rows) -> None:
+        """Note a parameter; heads that have a parameter each share one name with the numbers in braces."""
+        known = self.parameters.get(role)
+        if known is None:
+            self.parameters[role], self.rows[role] = name, rows
+        elif name == known:
+            self.rows[role] = _united(self.rows[role], rows)
+        else:
+            self.names.setdefault(role, [known]).append(name)
+            self.parameters[role] = common_pattern(list(dict.fromkeys(self.names[role])))
+
+    names: dict[str, list[str]] = field(
+        default_factory=dict
+    )  # role -> every parameter, when there are several
+
 
 def surroundings(scene: Scene, core: Core, limit: str) -> Surroundings:
     """Parameters of the projections, and the ops between them and the core.
@@ -31,14 +47,15 @@ def surroundings(scene: Scene, core: Core, limit: str) -> Surroundings:
             query is projected twice); outside of it it stops there.
     """
     found = Surroundings()
-    for role, tensor in (("query", core.query), ("key", core.key), ("value", core.value)):
-        if tensor is None:
-            continue
-        name, rows = parameter_of(scene, scene.label(tensor), prefer_last=True)
-        if name and not scene.tensors[tensor].origin:
-            found.parameters[role], found.rows[role] = name, rows
-        _walk_up(scene, tensor, core, found, limit)
-    _walk_down(scene, core, found)
+    for part in core.parts or (core,):
+        for role, tensor in (("query", part.query), ("key", part.key), ("value", part.value)):
+            if tensor is None:
+                continue
+            name, rows = parameter_of(scene, scene.label(tensor), prefer_last=True)
+            if name and not scene.tensors[tensor].origin:
+                found.add(role, name, rows)
+            _walk_up(scene, tensor, core, found, limit)
+        _walk_down(scene, part, core.num_heads * core.value_dim, found)
     return found
 
 
@@ -63,7 +80,9 @@ def parameter_of(scene: Scene, label: Label, *, prefer_last: bool) -> tuple[str,
 
 def _rows(label: Label, axis: int) -> Rows:
     """Rows as stretches: all factors along the axis, the smallest stride innermost."""
-    factors = sorted(((size, stride) for dim in label.dims for a, size, stride in dim if a == axis), key=lambda f: f[1])
+    factors = sorted(
+        ((size, stride) for dim in label.dims for a, size, stride in dim if a == axis), key=lambda f: f[1]
+    )
     start = label.offsets.get(axis, 0)
     if not factors:
         return ()
@@ -76,6 +95,17 @@ def _rows(label: Label, axis: int) -> Rows:
         else:
             stretches = [(a + i * stride, b + i * stride, s) for i in range(size) for a, b, s in stretches]
     return tuple(stretches)
+
+
+def _united(one: Rows, other: Rows) -> Rows:
+    """Both sets of rows; neighbouring stretches become one."""
+    result: list[tuple[int, int, int]] = []
+    for start, stop, step in sorted({*one, *other}):
+        if result and step == result[-1][2] == 1 and start <= result[-1][1]:
+            result[-1] = (result[-1][0], max(stop, result[-1][1]), 1)
+        else:
+            result.append((start, stop, step))
+    return tuple(result)
 
 
 def _walk_up(scene: Scene, tensor: int, core: Core, found: Surroundings, limit: str) -> None:
@@ -110,15 +140,17 @@ def _part(scene: Scene, index: int, is_projection: bool) -> Component:
     name = short_name(op.name)
     if is_projection:
         return "projections"
-    if name in _COPIES and any(scene.axes.all[a].kind == "broadcast" for t in op.outputs for a in scene.label(t).axes()):
+    if name in _COPIES and any(
+        scene.axes.all[a].kind == "broadcast" for t in op.outputs for a in scene.label(t).axes()
+    ):
         return "copies"
     if name in ("mul", "add", "sub") and any(not scene.tensors[t].needs_weights for t in op.inputs):
         return "positions"
     return "projections"
 
 
-def _walk_down(scene: Scene, core: Core, found: Surroundings) -> None:
-    """From the core's output to the product with a parameter that projects it."""
+def _walk_down(scene: Scene, core: Core, size: int, found: Surroundings) -> None:
+    """From the core's output to the product with a parameter that projects all `size` features of it and nothing else."""
     width = _width_axes(scene, core)
     todo, seen = [core.output], set()
     while todo and len(seen) < 30:
@@ -132,11 +164,17 @@ def _walk_down(scene: Scene, core: Core, found: Surroundings) -> None:
             if contraction is not None:
                 weight = contraction.rhs if contraction.lhs == tensor else contraction.lhs
                 own = contraction.lhs_contracted if contraction.lhs == tensor else contraction.rhs_contracted
-                if scene.is_weight(weight) and _axes(own) & width:
+                if (
+                    scene.is_weight(weight)
+                    and contraction.contracted_size == size
+                    and scene.axes.roots(own[0] if own else ()) & width
+                ):
                     free = contraction.rhs_free if contraction.lhs == tensor else contraction.lhs_free
-                    name, rows = parameter_of(scene, Label(free, scene.label(weight).offsets), prefer_last=True)
+                    name, rows = parameter_of(
+                        scene, Label(free, scene.label(weight).offsets), prefer_last=True
+                    )
                     if name and "output" not in found.parameters:
-                        found.parameters["output"], found.rows["output"] = name, rows
+                        found.add("output", name, rows)
                         found.ops[index] = "projections"
                         return
                 continue
@@ -148,16 +186,11 @@ def _walk_down(scene: Scene, core: Core, found: Surroundings) -> None:
 
 
 def _width_axes(scene: Scene, core: Core) -> frozenset[int]:
+    """Roots of the axes that the output's features count."""
     label = scene.label(core.output)
-    axes = {a for dim in label.dims for a, _, _ in dim if scene.is_weight_axis(a)}
-    last: Dim = label.dims[-1] if label.dims else ()
-    return frozenset(axes | {a for a, _, _ in last})
+    widths = [dim for dim in label.dims if any(scene.is_weight_axis(a) for a, _, _ in dim)]
+    return frozenset(root for dim in (*widths, *label.dims[-1:]) for root in scene.axes.roots(dim))
 
 
 def _keeps_width(scene: Scene, tensor: int, width: frozenset[int]) -> bool:
-    axes = scene.label(tensor).axes()
-    return bool(axes & width) or any(scene.axes.all[a].parents & width for a in axes)
-
-
-def _axes(dims: tuple[Dim, ...]) -> frozenset[int]:
-    return frozenset(a for dim in dims for a, _, _ in dim)
+    return any(scene.axes.roots(dim) & width for dim in scene.label(tensor).dims)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from attnprobe.records import AttentionSite, Component, Core, Location, MaskSummary
+from attnprobe.tracing.assembling.names import common_pattern
 from attnprobe.tracing.assembling.projections import Surroundings, surroundings
 from attnprobe.tracing.reading.scene import Scene
 
@@ -41,13 +42,25 @@ def _place(scene: Scene, core: Core) -> tuple[str, int]:
     product of queries and keys has a module to itself.
     """
     ops = [scene.ops[i] for i in (*core.score_ops, *core.value_ops)]
-    module = _common([op.module for op in ops])
-    makers = [m for m in (_projection_module(scene, t) for t in (core.query, core.key, core.value) if t is not None) if m]
+    module = _called(scene, _common([op.module for op in ops]))
+    makers = [
+        m
+        for m in (_projection_module(scene, t) for t in (core.query, core.key, core.value) if t is not None)
+        if m
+    ]
     if module and makers and not any(m == module or m.startswith(module + ".") for m in makers):
         parent = _common([module, *makers])
         if parent and module.count(".") - parent.count(".") <= 2:
             return parent, _call_of(scene, parent, ops[0].index)
     return module, ops[0].call if ops[0].module == module else _call_of(scene, module, ops[0].index)
+
+
+def _called(scene: Scene, module: str) -> str:
+    """The innermost module round a name that runs ops of its own: a list of modules is never called."""
+    called = scene.modules
+    while module and module not in called:
+        module = module.rpartition(".")[0]
+    return module
 
 
 def _projection_module(scene: Scene, tensor: int) -> str:
@@ -97,7 +110,13 @@ def _ids(places: Sequence[tuple[str, int]]) -> list[str]:
 
 
 def _site(
-    scene: Scene, core: Core, name: str, module: str, call: int, around: Surroundings, classes: Mapping[str, str]
+    scene: Scene,
+    core: Core,
+    name: str,
+    module: str,
+    call: int,
+    around: Surroundings,
+    classes: Mapping[str, str],
 ) -> AttentionSite:
     masks = [mask for i in core.mask_ops if (mask := scene.ops[i].mask) is not None]
     is_causal, left, right, share = _visibility(core, masks)
@@ -132,7 +151,9 @@ def _site(
     )
 
 
-def _visibility(core: Core, masks: Sequence[MaskSummary]) -> tuple[bool | None, int | None, int | None, float | None]:
+def _visibility(
+    core: Core, masks: Sequence[MaskSummary]
+) -> tuple[bool | None, int | None, int | None, float | None]:
     """What the mask and the causal flag together let through."""
     if core.role in ("channel", "spatial", "external"):
         return False, None, None, 1.0
@@ -145,7 +166,7 @@ def _visibility(core: Core, masks: Sequence[MaskSummary]) -> tuple[bool | None, 
     return (
         is_causal,
         min(lefts) if lefts else None,
-        min(rights) if rights and not is_causal else None,
+        0 if is_causal and lefts else min(rights) if rights and not is_causal else None,
         min(shares) if shares else 1.0,
     )
 
@@ -167,7 +188,7 @@ def _grouped(sites: Sequence[AttentionSite]) -> tuple[AttentionSite, ...]:
         members[_signature(site)].append(number)
     groups: dict[int, str] = {}
     for numbers in members.values():
-        name = _pattern([sites[n].id for n in numbers])
+        name = common_pattern([sites[n].id for n in numbers])
         groups.update(dict.fromkeys(numbers, name))
     return tuple(replace(site, group=groups[number]) for number, site in enumerate(sites))
 
@@ -178,20 +199,3 @@ def _signature(site: AttentionSite) -> tuple[object, ...]:
         site.num_kv_heads, site.head_dim, site.value_dim, site.batch, site.windows, site.q_len, site.kv_len, site.is_causal,
         site.window_left, site.window_right, site.scale, site.dropout,
     )  # fmt: skip
-
-
-def _pattern(ids: Sequence[str]) -> str:
-    """"h.0.attn", "h.1.attn", "h.2.attn" -> "h.{0..2}.attn"."""
-    if len(ids) == 1:
-        return ids[0]
-    pieces = [re.split(r"(\d+)", name) for name in ids]
-    result = []
-    for column in zip(*pieces, strict=False):
-        values = list(dict.fromkeys(column))
-        if len(values) == 1:
-            result.append(values[0])
-            continue
-        numbers = sorted(int(value) for value in values)
-        is_run = numbers == list(range(numbers[0], numbers[-1] + 1))
-        result.append(f"{{{numbers[0]}..{numbers[-1]}}}" if is_run else "{" + ",".join(map(str, numbers)) + "}")
-    return "".join(result)

@@ -62,7 +62,9 @@ class Axes:
         number = len(self.all)
         above = frozenset(parents)
         roots = frozenset(root for parent in above for root in self.all[parent].roots)
-        self.all.append(Axis(number, kind, source, dim, size, birth, above, roots or frozenset((number,)), pieces))
+        self.all.append(
+            Axis(number, kind, source, dim, size, birth, above, roots or frozenset((number,)), pieces)
+        )
         return ((number, size, 1),)
 
     def roots(self, dim: Dim) -> frozenset[int]:

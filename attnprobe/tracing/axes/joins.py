@@ -14,9 +14,14 @@ def cat(labelling: Labelling, op: Op) -> None:
     parts = [t for t in op.inputs if len(labelling.shape(t)) == len(labelling.shape(output))]
     rank = len(labelling.shape(output))
     dim = argument(op, 1, "dim", 0) % max(rank, 1)
-    main = max(parts, key=lambda t: (labelling.tensors[t].from_input, labelling.tensors[t].needs_weights, -parts.index(t)))
+    main = max(
+        parts,
+        key=lambda t: (labelling.tensors[t].from_input, labelling.tensors[t].needs_weights, -parts.index(t)),
+    )
     base = labelling.label(main)
-    pieces = [(labelling.label(t).dims[dim], labelling.label(t).offsets, labelling.shape(t)[dim]) for t in parts]
+    pieces = [
+        (labelling.label(t).dims[dim], labelling.label(t).offsets, labelling.shape(t)[dim]) for t in parts
+    ]
     whole, start = _rejoined(pieces)
     offsets = dict(base.offsets)
     if whole is None:
@@ -98,7 +103,16 @@ def _fits(labelling: Labelling, op: Op, ids: int, dim: int) -> bool:
     return labelling.shape(op.outputs[0]) == (*own[:dim], *labelling.shape(ids), *own[dim + 1 :])
 
 
-@transfer("masked_fill", "index_put", "index_add", "index_copy", "scatter", "slice_scatter", "select_scatter", "copy_")
+@transfer(
+    "masked_fill",
+    "index_put",
+    "index_add",
+    "index_copy",
+    "scatter",
+    "slice_scatter",
+    "select_scatter",
+    "copy_",
+)
 def written_into(labelling: Labelling, op: Op) -> None:
     """The first operand with some entries replaced; a buffer made blank takes its labels from what is written into it."""
     target = op.inputs[0]
@@ -107,7 +121,9 @@ def written_into(labelling: Labelling, op: Op) -> None:
     source = next((t for t in op.inputs[1:] if labelling.tensors[t].needs_weights), None)
     if blank is not None and source is not None and short_name(op.name) in ("copy_", "index_put_"):
         label = labelling.labels[target] = _like_source(labelling, op, target, source)
-        if blank not in labelling.filled:  # the first write names the buffer's dims; reads in between keep their names
+        if (
+            blank not in labelling.filled
+        ):  # the first write names the buffer's dims; reads in between keep their names
             labelling.filled.add(blank)
             labelling.labels[blank] = _like_source(labelling, op, blank, source)
     for output in op.outputs:
@@ -132,7 +148,25 @@ def _like_source(labelling: Labelling, op: Op, tensor: int, source: int) -> Labe
     return Label(tuple(dims))
 
 
-@transfer("where", "add", "sub", "mul", "div", "lerp", "addcmul", "maximum", "minimum", "pow", "rsub", "true_divide", "addcdiv", "gelu", "sigmoid", "exp", "tanh")
+@transfer(
+    "where",
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "lerp",
+    "addcmul",
+    "maximum",
+    "minimum",
+    "pow",
+    "rsub",
+    "true_divide",
+    "addcdiv",
+    "gelu",
+    "sigmoid",
+    "exp",
+    "tanh",
+)
 def elementwise(labelling: Labelling, op: Op) -> None:
     """Pointwise with broadcasting."""
     for output in op.outputs:

@@ -55,7 +55,9 @@ class Labelling:
         self.axes = Axes()
         self.labels: dict[int, Label] = {}
         self.contractions: dict[int, Contraction] = {}  # by op
-        self.producers: dict[int, list[int]] = {}  # tensor -> the op that made it, then those that wrote into it
+        self.producers: dict[
+            int, list[int]
+        ] = {}  # tensor -> the op that made it, then those that wrote into it
         self.blanks: dict[int, int] = {}  # storage -> the buffer made without data, to be written into
         self.filled: set[int] = set()  # blanks that took their labels from what was written into them
         for op in ops:
@@ -78,14 +80,18 @@ class Labelling:
     def set(self, tensor: int, dims: Sequence[Dim], offsets: Mapping[int, int] | None = None) -> None:
         """Label an output; dims whose size does not fit the tensor are replaced by mixed ones."""
         shape = self.tensors[tensor].shape
-        if len(dims) != len(shape) or any(size_of(d) != n for d, n in zip(dims, shape, strict=False) if n > 0):
+        if len(dims) != len(shape) or any(
+            size_of(d) != n for d, n in zip(dims, shape, strict=False) if n > 0
+        ):
             parents = {axis for dim in dims for axis, _, _ in dim}
             dims = [self.axes.new("mixed", size, parents=parents) for size in shape]
         self.labels[tensor] = Label(tuple(dims), offsets or {})
 
     def derived(self, op: Op, size: int, *dims: Dim) -> Dim:
         """A new axis that descends from those of `dims`."""
-        return self.axes.new("derived", size, birth=op.index, parents={axis for dim in dims for axis, _, _ in dim})
+        return self.axes.new(
+            "derived", size, birth=op.index, parents={axis for dim in dims for axis, _, _ in dim}
+        )
 
     def without_repeats(self, op: Op, dims: Sequence[Dim], movable: Sequence[bool]) -> list[Dim]:
         """The same dims with a second occurrence of a factor renamed to an alias, where `movable` allows."""
@@ -111,7 +117,8 @@ class Labelling:
         axis_kind: Any = kinds.get(kind, "fresh")
         return Label(
             tuple(
-                self.axes.new(axis_kind, size, source=tensor.origin, dim=dim) for dim, size in enumerate(tensor.shape)
+                self.axes.new(axis_kind, size, source=tensor.origin, dim=dim)
+                for dim, size in enumerate(tensor.shape)
             )
         )
 
@@ -126,7 +133,11 @@ class Labelling:
         for tensor in op.writes:
             self.producers.setdefault(tensor, []).append(op.index)
             blank = self.blanks.get(self.tensors[tensor].storage)
-            if blank is not None and blank != tensor and any(self.tensors[t].needs_weights for t in op.inputs if t != tensor):
+            if (
+                blank is not None
+                and blank != tensor
+                and any(self.tensors[t].needs_weights for t in op.inputs if t != tensor)
+            ):
                 self.producers.setdefault(blank, []).append(op.index)
 
     def maker(self, tensor: int, before: int | None = None) -> int | None:
@@ -136,7 +147,15 @@ class Labelling:
 
 
 def _is_factory(op: Op) -> bool:
-    return short_name(op.name) in ("zeros_like", "empty_like", "new_zeros", "new_empty", "new_full", "full_like", "ones_like")
+    return short_name(op.name) in (
+        "zeros_like",
+        "empty_like",
+        "new_zeros",
+        "new_empty",
+        "new_full",
+        "full_like",
+        "ones_like",
+    )
 
 
 def sorted_fixed_first(dims: Sequence[Dim], movable: Sequence[bool]) -> list[tuple[Dim, bool]]:
@@ -152,7 +171,7 @@ def transfer_of(name: str) -> Transfer:
 
 
 def short_name(name: str) -> str:
-    """"aten.add_.Tensor" -> "add_"; names of other libraries keep their prefix."""
+    """ "aten.add_.Tensor" -> "add_"; names of other libraries keep their prefix."""
     parts = name.split(".")
     return parts[1] if parts[0] in ("aten", "prims") and len(parts) > 1 else name
 
@@ -176,7 +195,9 @@ def fallback(labelling: Labelling, op: Op) -> None:
         labelling.set(
             output,
             [
-                main.dims[i] if same_rank and own[i] == size else labelling.derived(op, size, *((main.dims[i],) if same_rank else parents))
+                main.dims[i]
+                if same_rank and own[i] == size
+                else labelling.derived(op, size, *((main.dims[i],) if same_rank else parents))
                 for i, size in enumerate(shape)
             ],
             main.offsets if same_rank else None,
@@ -185,7 +206,11 @@ def fallback(labelling: Labelling, op: Op) -> None:
 
 def _is_broadcast_of(shape: tuple[int, ...], inputs: list[tuple[int, ...]]) -> bool:
     rank = len(shape)
-    relevant = [s for s in inputs if len(s) <= rank and all(a in (1, b) for a, b in zip(s[::-1], shape[::-1], strict=False))]
+    relevant = [
+        s
+        for s in inputs
+        if len(s) <= rank and all(a in (1, b) for a, b in zip(s[::-1], shape[::-1], strict=False))
+    ]
     if len(relevant) != len(inputs) and relevant != inputs[: len(relevant)]:
         return False
     return bool(relevant) and all(
@@ -204,7 +229,9 @@ def pointwise(labelling: Labelling, op: Op, output: int) -> None:
     dims: list[Dim] = []
     givers: list[int] = []
     for i, size in enumerate(shape):
-        giver = next((t for t in tensors if len(s := labelling.shape(t)) >= rank - i and s[i - rank] == size), -1)
+        giver = next(
+            (t for t in tensors if len(s := labelling.shape(t)) >= rank - i and s[i - rank] == size), -1
+        )
         givers.append(giver)
         dims.append(labelling.label(giver).dims[i - rank] if giver >= 0 and size != 1 else ())
     first = givers[0] if givers else -1
@@ -230,4 +257,14 @@ def argument(op: Op, position: int, keyword: str, default: Any) -> Any:
     return op.keywords.get(keyword, default)
 
 
-__all__ = ["Contraction", "Labelling", "argument", "joined", "pointwise", "reshaped", "short_name", "tensor_argument", "transfer"]
+__all__ = [
+    "Contraction",
+    "Labelling",
+    "argument",
+    "joined",
+    "pointwise",
+    "reshaped",
+    "short_name",
+    "tensor_argument",
+    "transfer",
+]

@@ -97,7 +97,9 @@ def _aligned(labelling: Labelling, tensor: int, rank: int) -> list[Dim]:
     return [()] * (rank - len(dims)) + list(dims)
 
 
-@transfer("convolution", "_convolution", "mkldnn_convolution", "cudnn_convolution", "conv1d", "conv2d", "conv3d")
+@transfer(
+    "convolution", "_convolution", "mkldnn_convolution", "cudnn_convolution", "conv1d", "conv2d", "conv3d"
+)
 def convolution(labelling: Labelling, op: Op) -> None:
     """[B, C, …] -> [B, weight rows, …]; a spatial dim that keeps its size keeps its label."""
     data, weight = op.inputs[0], op.inputs[1]
@@ -110,7 +112,9 @@ def convolution(labelling: Labelling, op: Op) -> None:
         for i in range(2, len(shape))
     ]
     groups = op.arguments[8] if len(op.arguments) > 8 else 1
-    if labelling.shape(weight)[1 if is_transposed else 0] != shape[1] or (groups == own[1] and groups == shape[1] and groups > 1):
+    if labelling.shape(weight)[1 if is_transposed else 0] != shape[1] or (
+        groups == own[1] and groups == shape[1] and groups > 1
+    ):
         channels = label.dims[1] if own[1] == shape[1] else labelling.derived(op, shape[1], label.dims[1])
     labelling.set(op.outputs[0], [label.dims[0], channels, *spatial], label.offsets)
 
@@ -139,7 +143,9 @@ def _write(
     """Label the output as batch, left free, right free, and note the contraction."""
     fixed = [*batch, *left_free]
     movable = [False] * len(fixed) + [True] * len(right_free)
-    if labelling.tensors[one].origin.startswith("parameter") and not labelling.tensors[other].origin.startswith("parameter"):
+    if labelling.tensors[one].origin.startswith("parameter") and not labelling.tensors[
+        other
+    ].origin.startswith("parameter"):
         movable = [False] * len(batch) + [True] * len(left_free) + [False] * len(right_free)
     dims = labelling.without_repeats(op, [*fixed, *right_free], movable)
     label = labelling.label(one)
@@ -170,6 +176,10 @@ _FUSED_OUTPUT = (
 def fused_attention(labelling: Labelling, op: Op) -> None:
     """query [B, H, L, D], value [B, G, S, Dv] -> [B, H, L, Dv]."""
     query, value = labelling.label(op.inputs[0]), labelling.label(op.inputs[2])
-    dims = labelling.without_repeats(op, [*query.dims[:-1], value.dims[-1]], [False] * (len(query.dims) - 1) + [True])
-    offsets = {axis: start for axis, start in value.offsets.items() if any(f[0] == axis for f in value.dims[-1])}
+    dims = labelling.without_repeats(
+        op, [*query.dims[:-1], value.dims[-1]], [False] * (len(query.dims) - 1) + [True]
+    )
+    offsets = {
+        axis: start for axis, start in value.offsets.items() if any(f[0] == axis for f in value.dims[-1])
+    }
     labelling.set(op.outputs[0], dims, offsets)

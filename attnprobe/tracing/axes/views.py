@@ -24,7 +24,17 @@ def same(labelling: Labelling, op: Op) -> None:
             labelling.labels[output] = label
 
 
-@transfer("view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten", "squeeze", "unsqueeze", "view_copy")
+@transfer(
+    "view",
+    "_unsafe_view",
+    "reshape",
+    "_reshape_alias",
+    "flatten",
+    "unflatten",
+    "squeeze",
+    "unsqueeze",
+    "view_copy",
+)
 def view(labelling: Labelling, op: Op) -> None:
     """Cut the factors anew. Where the boundaries do not fit, the rest is mixed."""
     label = labelling.label(op.inputs[0])
@@ -32,7 +42,9 @@ def view(labelling: Labelling, op: Op) -> None:
     found, rest = reshaped(label.dims, shape)
     if len(found) < len(shape):
         parents = {axis for axis, _, _ in rest}
-        found += [labelling.axes.new("mixed", size, birth=op.index, parents=parents) for size in shape[len(found) :]]
+        found += [
+            labelling.axes.new("mixed", size, birth=op.index, parents=parents) for size in shape[len(found) :]
+        ]
     labelling.set(op.outputs[0], found, label.offsets)
 
 
@@ -107,7 +119,16 @@ def unbind(labelling: Labelling, op: Op) -> None:
         labelling.set(output, rest, _moved(label.offsets, label.dims[dim], index, 1))
 
 
-@transfer("split", "split_with_sizes", "chunk", "tensor_split", "hsplit", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk")
+@transfer(
+    "split",
+    "split_with_sizes",
+    "chunk",
+    "tensor_split",
+    "hsplit",
+    "unsafe_split",
+    "unsafe_split_with_sizes",
+    "unsafe_chunk",
+)
 def split(labelling: Labelling, op: Op) -> None:
     """Neighbouring stretches of one dim."""
     dim = argument(op, 2, "dim", 0)

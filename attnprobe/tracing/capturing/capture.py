@@ -18,7 +18,9 @@ from attnprobe.tracing.capturing.masks import MaskReader
 from attnprobe.tracing.capturing.modules import ModuleStack
 from attnprobe.tracing.capturing.storages import Storages
 
-_SILENT = frozenset({"prim::device", "aten::sym_size", "aten::sym_stride", "aten::sym_numel", "aten::is_same_size"})
+_SILENT = frozenset(
+    {"prim::device", "aten::sym_size", "aten::sym_stride", "aten::sym_numel", "aten::is_same_size"}
+)
 _MASKING = frozenset({"masked_fill", "masked_fill_", "where", "add", "add_", "sub", "sub_", "baddbmm"})
 _MARK = "_attnprobe_tensor"
 
@@ -150,7 +152,9 @@ class Capture:
             inputs.append(value)
             source = self._filled.get(self.tensors[number].storage)
             if source is not None:
-                self._mark_computed(self.tensors[number], self.tensors[source].needs_weights, self.tensors[source].from_input)
+                self._mark_computed(
+                    self.tensors[number], self.tensors[source].needs_weights, self.tensors[source].from_input
+                )
             return Ref(number)
         if isinstance(value, (list, tuple)):
             return tuple(self._argument(item, inputs) for item in value)
@@ -164,8 +168,11 @@ class Capture:
         tensor.from_input |= from_input
 
     def _output(self, tensor: torch.Tensor, inputs: list[torch.Tensor], needs_weights: bool) -> int:
-        if any(tensor is given for given in inputs):
-            return self.id_of(tensor) or 0
+        known = self.id_of(tensor) if any(tensor is given for given in inputs) else None
+        if known is not None and self.tensors[known].shape == tuple(
+            tensor.shape
+        ):  # else transpose_ and the like
+            return known
         return self._new_tensor(tensor, "", needs_weights, is_new=True)
 
     def _autograd_position(self) -> tuple[Phase, int, int | None]:
@@ -189,12 +196,19 @@ class Capture:
         return self._ordinals.get((module, call, ordinal), fallback) if self.modules.is_inside else fallback
 
     def _mask(
-        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: list[torch.Tensor], ids: tuple[int, ...]
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        inputs: list[torch.Tensor],
+        ids: tuple[int, ...],
     ) -> Any:
         short = name.removeprefix("aten::")
         if len(inputs) < 2 or not (short in _MASKING or short.startswith("_scaled_dot_product")):
             return None
-        steering = [t for t, number in zip(inputs, ids, strict=True) if not self.tensors[number].needs_weights]
+        steering = [
+            t for t, number in zip(inputs, ids, strict=True) if not self.tensors[number].needs_weights
+        ]
         if not steering or len(steering) == len(inputs):
             return None
         return self._masks.read(short, args, kwargs, steering)
@@ -251,7 +265,9 @@ def _flat(value: Any) -> list[torch.Tensor]:
 
 
 def _scalar_value(tensor: torch.Tensor) -> float | None:
-    is_readable = not isinstance(tensor, FakeTensor) and tensor.device.type == "cpu" and not tensor.is_complex()
+    is_readable = (
+        not isinstance(tensor, FakeTensor) and tensor.device.type == "cpu" and not tensor.is_complex()
+    )
     return float(tensor) if is_readable else None
 
 

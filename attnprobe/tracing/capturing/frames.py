@@ -34,7 +34,9 @@ class Lines:
                 key = (code, frame.f_lineno)
                 found = self._known.get(key)
                 if found is None:
-                    found = self._known[key] = Location(short_path(code.co_filename), frame.f_lineno, code.co_name)
+                    found = self._known[key] = Location(
+                        short_path(code.co_filename), frame.f_lineno, code.co_name
+                    )
                 return found
             if kind == 2 and code.co_filename.endswith("running.py"):
                 return None

@@ -20,7 +20,9 @@ class MaskReader:
         self._known: dict[tuple[int, int, tuple[int, ...], bool], MaskSummary | None] = {}
         self._kept: list[torch.Tensor] = []  # keeps addresses from being used again
 
-    def read(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], steering: list[torch.Tensor]) -> MaskSummary | None:
+    def read(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], steering: list[torch.Tensor]
+    ) -> MaskSummary | None:
         """The summary of the mask that the op `name` applies; None when it applies none that can be read.
 
         Args:
@@ -31,7 +33,12 @@ class MaskReader:
         if found is None:
             return None
         mask, hides = found
-        if isinstance(mask, FakeTensor) or mask.dim() < 2 or not 2 <= mask.numel() <= _MAX_ELEMENTS or mask.shape[-1] < 2:
+        if (
+            isinstance(mask, FakeTensor)
+            or mask.dim() < 2
+            or not 2 <= mask.numel() <= _MAX_ELEMENTS
+            or mask.shape[-1] < 2
+        ):
             return None
         key = (mask.data_ptr(), mask._version, (*mask.shape, *mask.stride()), hides)
         if key not in self._known:
@@ -49,7 +56,11 @@ def _mask_among(
         return any(value is tensor for tensor in steering)
 
     if name.startswith("_scaled_dot_product") or name == "_fused_sdp_choice":
-        mask = kwargs.get("attn_mask") if "attn_mask" in kwargs else next((a for a in args[3:5] if steers(a)), None)
+        mask = (
+            kwargs.get("attn_mask")
+            if "attn_mask" in kwargs
+            else next((a for a in args[3:5] if steers(a)), None)
+        )
         return (mask, False) if steers(mask) else None
     if name in ("masked_fill", "masked_fill_") and steers(args[1]):
         return (args[1], True) if _is_hiding_value(args[2]) else None

@@ -30,7 +30,9 @@ class Captured:
     seconds: float
 
 
-def capture_step(model: LoadedModel, *, train: bool, backward: bool, seed: int, with_lines: bool = True) -> Captured:
+def capture_step(
+    model: LoadedModel, *, train: bool, backward: bool, seed: int, with_lines: bool = True
+) -> Captured:
     """Run the model once and write down every op. The model is given back as it was.
 
     A fake model runs in its world; a real one is borrowed by a world of its own when `model.is_fake` is set, and
@@ -50,7 +52,9 @@ def capture_step(model: LoadedModel, *, train: bool, backward: bool, seed: int, 
         outputs = running.forward(model)
         forward_end = len(capture.ops)
         kept = frozenset(_storages(capture, outputs))
-        loss, loss_origin = running.loss_of(model, outputs, seed) if backward else (None, "no backward asked for")
+        loss, loss_origin = (
+            running.loss_of(model, outputs, seed) if backward else (None, "no backward asked for")
+        )
         loss_end = len(capture.ops)
         capture.storages.op = loss_end
         del outputs

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from attnprobe.records import Core, Role
 from attnprobe.tracing.axes.algebra import Dim, size_of
 from attnprobe.tracing.axes.labelling import Contraction
-from attnprobe.tracing.reading.heads import positions_in, split
+from attnprobe.tracing.reading.heads import is_scrambled, positions_in, split
 from attnprobe.tracing.reading.lineage import Path, walk_back
 from attnprobe.tracing.reading.biases import masks_inside
+from attnprobe.tracing.reading.denominator import denominator
 from attnprobe.tracing.reading.operands import prescale
 from attnprobe.tracing.reading.roles import role_of
 from attnprobe.tracing.reading.scene import Pattern, Scene
@@ -65,7 +66,14 @@ def _core(scene: Scene, second: Contraction, weights: _Side, values: _Side) -> C
         return None
     path = walk_back(scene, weights.tensor, weights.contracted, weights.free)
     first = path.source
-    if first is None or first.op in scene.claimed or first.op >= second.op or not _both_computed(scene, first):
+    if first is not None and scene.ops[first.op].mask is not None:
+        path.masks.append(first.op)
+    if (
+        first is None
+        or first.op in scene.claimed
+        or first.op >= second.op
+        or not _both_computed(scene, first)
+    ):
         return None
     if scene.is_weight(values.tensor) and "softmax" not in path.normalisers:
         return None
@@ -90,7 +98,11 @@ def _is_width(scene: Scene, contracted: tuple[Dim, ...], product: Contraction) -
     if any(scene.is_weight_axis(axis) for axis in axes):
         return True
     free = {root for dim in (*product.lhs_free, *product.rhs_free) for root in scene.axes.roots(dim)}
-    return bool(axes) and not any(scene.axes.all[axis].roots & free for axis in axes) and not _free_are_widths(scene, product)
+    return (
+        bool(axes)
+        and not any(scene.axes.all[axis].roots & free for axis in axes)
+        and not _free_are_widths(scene, product)
+    )
 
 
 def _free_are_widths(scene: Scene, product: Contraction) -> bool:
@@ -116,7 +128,9 @@ def _is_state(scene: Scene, first: Contraction, path: Path, queries: _Side) -> b
     """A state kᵀv: free dims are two widths, the summed one the keys' width, met by the queries' width."""
     if not path.summed or not all(scene.is_weight_axis(axis) for axis in path.summed):
         return False
-    is_width = [any(scene.is_weight_axis(a) for a, _, _ in dim) for dim in (*first.lhs_free, *first.rhs_free) if dim]
+    is_width = [
+        any(scene.is_weight_axis(a) for a, _, _ in dim) for dim in (*first.lhs_free, *first.rhs_free) if dim
+    ]
     has_query = any(any(scene.is_weight_axis(a) for a, _, _ in dim) for dim in queries.contracted)
     return len(is_width) >= 2 and all(is_width) and has_query and scene.is_data(queries.tensor)
 
@@ -127,9 +141,12 @@ def _scores_core(scene: Scene, first: Contraction, second: Contraction, values: 
     q_dims, k_dims = _operand_dims(scene, query), _operand_dims(scene, key)
     q_own, q_folded = positions_in(scene, _joined(query.free), query.contracted)
     k_own, _ = positions_in(scene, _joined(key.free), key.contracted)
-    q_part = split(scene, (*q_dims, q_folded), query.contracted, (q_own,))
-    k_part = split(scene, k_dims, key.contracted, (k_own,))
-    channel = any(scene.is_weight_axis(axis) for axis in path.summed) and not _is_width(scene, first.lhs_contracted, first)
+    scrambled = is_scrambled(scene, _joined(query.own), query.contracted)
+    q_part = split(scene, (*q_dims, q_folded), query.contracted, (q_own,), windows_are_heads=scrambled)
+    k_part = split(scene, k_dims, key.contracted, (k_own,), windows_are_heads=scrambled)
+    channel = any(scene.is_weight_axis(axis) for axis in path.summed) and not _is_width(
+        scene, first.lhs_contracted, first
+    )
     scale, note = _scale(scene, path, query, key)
     heads = max(q_part.heads, k_part.heads)
     return Core(
@@ -143,7 +160,9 @@ def _scores_core(scene: Scene, first: Contraction, second: Contraction, values: 
         key=key.tensor,
         value=values.tensor,
         output=second.output,
-        batch=q_part.batch * (q_part.repeats if q_part.batch == 1 and k_part.batch > 1 else 1) * q_part.windows,
+        batch=q_part.batch
+        * (q_part.repeats if q_part.batch == 1 and k_part.batch > 1 else 1)
+        * q_part.windows,
         windows=q_part.windows,
         num_heads=heads,
         num_kv_heads=k_part.heads if k_part.repeats > 1 or k_part.heads < heads else heads,
@@ -156,7 +175,7 @@ def _scores_core(scene: Scene, first: Contraction, second: Contraction, values: 
         mask_ops=(*path.masks, *masks_inside(scene, path.side)),
         is_causal_flag=False,
         kernel=_kernel(scene, first),
-        notes=note,
+        notes=(*note, *(("heads are cut from tokens and features mixed together",) if scrambled else ())),
     )
 
 
@@ -173,7 +192,7 @@ def _linear_core(scene: Scene, first: Contraction, second: Contraction, queries:
         role=_linear_role(scene, q_own, key),
         score_ops=(first.op,),
         value_ops=(second.op,),
-        inner_ops=tuple(reversed(path.ops)),
+        inner_ops=(*reversed(path.ops), *denominator(scene, second, queries.tensor)),
         query=queries.tensor,
         key=key.tensor,
         value=value.tensor,
@@ -250,12 +269,18 @@ def _scale(scene: Scene, path: Path, query: _Side, key: _Side) -> tuple[float | 
     k_factor, k_found = prescale(scene, key.tensor)
     if path.scale is None or q_factor is None or k_factor is None:
         return None, ("the scale is learned or computed",)
-    return path.scale * q_factor * k_factor, () if path.is_scaled or q_found or k_found else ("scores are not scaled",)
+    return path.scale * q_factor * k_factor, () if path.is_scaled or q_found or k_found else (
+        "scores are not scaled",
+    )
 
 
 def _kernel(scene: Scene, first: Contraction) -> str:
     through = scene.ops[first.op].function
-    return "math (scaled_dot_product_attention fell back)" if through == "scaled_dot_product_attention" else "unfused"
+    return (
+        "math (scaled_dot_product_attention fell back)"
+        if through == "scaled_dot_product_attention"
+        else "unfused"
+    )
 
 
 pattern = Pattern("dot_product", find, order=1)

@@ -23,7 +23,14 @@ _SDPA = {
     "_scaled_dot_product_attention_math_for_mps": (4, 5),
     "scaled_dot_product_attention": (4, 5),
 }
-_BSHD = ("flash_attn::", "flash_attn_2", "flash_attn_3", "_flash_attention_forward", "xformers::efficient_attention", "_efficient_attention_forward")
+_BSHD = (
+    "flash_attn::",
+    "flash_attn_2",
+    "flash_attn_3",
+    "_flash_attention_forward",
+    "xformers::efficient_attention",
+    "_efficient_attention_forward",
+)
 
 
 def find(scene: Scene) -> list[Core]:
@@ -43,7 +50,10 @@ def _reader(op: Op) -> Callable[[Scene, Op], Core] | None:
     name = short_name(op.name)
     if name in _SDPA and len(op.inputs) >= 3:
         return _sdpa
-    if any(word in op.name.replace(".", "::", 1) or word in name for word in _BSHD) and "backward" not in op.name:
+    if (
+        any(word in op.name.replace(".", "::", 1) or word in name for word in _BSHD)
+        and "backward" not in op.name
+    ):
         return _sequence_first if len(op.inputs) >= 3 else None
     if name == "_native_multi_head_attention":
         return _native_mha

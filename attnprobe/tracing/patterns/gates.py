@@ -38,7 +38,12 @@ def find(scene: Scene) -> list[Core]:
     """One core per gated multiplication."""
     cores = []
     for op in scene.ops[: scene.end]:
-        if op.index in scene.claimed or op.phase != "forward" or short_name(op.name).rstrip("_") != "mul" or len(op.inputs) != 2:
+        if (
+            op.index in scene.claimed
+            or op.phase != "forward"
+            or short_name(op.name).rstrip("_") != "mul"
+            or len(op.inputs) != 2
+        ):
             continue
         for gate, features in (op.inputs, op.inputs[::-1]):
             core = _core(scene, op, gate, features)
@@ -99,7 +104,9 @@ def _network(scene: Scene, gate: int, features: int) -> _Network | None:
             continue
         if any(t in ancestors for t in op.inputs):
             return None  # the gate reads the features without pooling: a gated unit, not attention
-        if any(scene.is_weight(t) for t in op.inputs) and (op.index in scene.contractions or "convolution" in name):
+        if any(scene.is_weight(t) for t in op.inputs) and (
+            op.index in scene.contractions or "convolution" in name
+        ):
             learned.append(op.index)
         todo += [(t, op.index) for t in op.inputs if scene.is_data(t)]
     if not (squash and learned and pools):
@@ -111,7 +118,11 @@ def _same_map(scene: Scene, tensor: int) -> set[int]:
     """The tensor and the views of it that a pooling may have read instead."""
     found = {tensor}
     storage = scene.tensors[tensor].storage
-    while (op := scene.maker(tensor)) is not None and op.inputs and scene.tensors[op.inputs[0]].storage == storage:
+    while (
+        (op := scene.maker(tensor)) is not None
+        and op.inputs
+        and scene.tensors[op.inputs[0]].storage == storage
+    ):
         tensor = op.inputs[0]
         found.add(tensor)
     frontier = list(found)

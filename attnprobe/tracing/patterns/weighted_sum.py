@@ -1,9 +1,9 @@
 """A softmax over positions (or a learned memory) that weighs a sum, where the scores are no product of two data tensors.
 
-    additive    scores = w · tanh(query + key)                   (Bahdanau et al. 2015, arXiv:1409.0473)
-    pooling     scores = key · w, or w · tanh(key W): learned queries (Ilse et al. 2018, arXiv:1802.04712)
-    external    scores = query · M_k, values = M_v: two learned memories (Guo et al. 2021, arXiv:2105.02358)
-    deformable  scores = query W over sampled points              (Zhu et al. 2021, arXiv:2010.04159)
+additive    scores = w · tanh(query + key)                   (Bahdanau et al. 2015, arXiv:1409.0473)
+pooling     scores = key · w, or w · tanh(key W): learned queries (Ilse et al. 2018, arXiv:1802.04712)
+external    scores = query · M_k, values = M_v: two learned memories (Guo et al. 2021, arXiv:2105.02358)
+deformable  scores = query W over sampled points              (Zhu et al. 2021, arXiv:2010.04159)
 """
 
 from __future__ import annotations
@@ -50,8 +50,24 @@ def find(scene: Scene) -> list[Core]:
 
 def _readouts(product: Contraction) -> tuple[_Readout, _Readout]:
     return (
-        _Readout(product, product.lhs, product.lhs_contracted, product.lhs_free, product.rhs, product.rhs_contracted, product.rhs_free),
-        _Readout(product, product.rhs, product.rhs_contracted, product.rhs_free, product.lhs, product.lhs_contracted, product.lhs_free),
+        _Readout(
+            product,
+            product.lhs,
+            product.lhs_contracted,
+            product.lhs_free,
+            product.rhs,
+            product.rhs_contracted,
+            product.rhs_free,
+        ),
+        _Readout(
+            product,
+            product.rhs,
+            product.rhs_contracted,
+            product.rhs_free,
+            product.lhs,
+            product.lhs_contracted,
+            product.lhs_free,
+        ),
     )
 
 
@@ -89,13 +105,26 @@ def _met_elementwise(scene: Scene, readout: _Readout, path: Path) -> Core | None
     query, key = origin.inputs[:2]
     if _carries_only(scene, query, path.summed, readout):
         query, key = key, query
-    return _build(scene, readout, path, "additive", _role(scene, query, key), (origin.index, *scored), query=query, key=key)
+    return _build(
+        scene,
+        readout,
+        path,
+        "additive",
+        _role(scene, query, key),
+        (origin.index, *scored),
+        query=query,
+        key=key,
+    )
 
 
 def _carries_only(scene: Scene, tensor: int, summed: frozenset[int], readout: _Readout) -> bool:
     dims = scene.label(tensor).dims
     value_dims = scene.label(readout.values).dims
-    return bool(scene.label(tensor).axes() & summed) and not any(not d for d in dims[1:2]) and dims[1:2] == value_dims[1:2]
+    return (
+        bool(scene.label(tensor).axes() & summed)
+        and not any(not d for d in dims[1:2])
+        and dims[1:2] == value_dims[1:2]
+    )
 
 
 def _scored_keys(scene: Scene, readout: _Readout, path: Path, source: Contraction, data: int) -> Core | None:
@@ -104,7 +133,16 @@ def _scored_keys(scene: Scene, readout: _Readout, path: Path, source: Contractio
         return None
     inner, query, key = _hidden(scene, data, path.summed)
     if query is not None:
-        return _build(scene, readout, path, "additive", _role(scene, query, key), (*inner, source.op), query=query, key=key)
+        return _build(
+            scene,
+            readout,
+            path,
+            "additive",
+            _role(scene, query, key),
+            (*inner, source.op),
+            query=query,
+            key=key,
+        )
     return _build(scene, readout, path, "pooling", "pooling", (source.op,), query=None, key=data)
 
 
@@ -169,9 +207,16 @@ def _build(
     product = readout.product
     values = scene.label(readout.values)
     part = split(
-        scene, [d for d in values.dims if d not in (*readout.value_keys, *readout.value_free)], readout.value_free, readout.value_keys
+        scene,
+        [d for d in values.dims if d not in (*readout.value_keys, *readout.value_free)],
+        readout.value_free,
+        readout.value_keys,
     )
-    samples, positions = _samples_and_positions(scene, _flat(readout.queries)) if role == "external" else ((), _flat(readout.queries))
+    samples, positions = (
+        _samples_and_positions(scene, _flat(readout.queries))
+        if role == "external"
+        else ((), _flat(readout.queries))
+    )
     inner = tuple(i for i in reversed(path.ops) if i not in scores)
     width = scene.tensors[key].shape[-1] if key is not None and scene.tensors[key].shape else 1
     return Core(
@@ -186,7 +231,9 @@ def _build(
 
 def _samples_and_positions(scene: Scene, dim: Dim) -> tuple[Dim, Dim]:
     """A linear layer folds samples and positions into one dim: the first factor of several counts samples."""
-    is_sample = len(dim) > 1 and scene.axes.all[dim[0][0]].kind == "input" and scene.axes.all[dim[0][0]].dim == 0
+    is_sample = (
+        len(dim) > 1 and scene.axes.all[dim[0][0]].kind == "input" and scene.axes.all[dim[0][0]].dim == 0
+    )
     return (dim[:1], dim[1:]) if is_sample else ((), dim)
 
 

@@ -19,7 +19,14 @@ class Split:
     repeats: int  # entries that are copies by broadcasting
 
 
-def split(scene: Scene, dims: Iterable[Dim], width: Iterable[Dim], positions: Iterable[Dim]) -> Split:
+def split(
+    scene: Scene,
+    dims: Iterable[Dim],
+    width: Iterable[Dim],
+    positions: Iterable[Dim],
+    *,
+    windows_are_heads: bool = False,
+) -> Split:
     """Sort the factors of batch-like dims.
 
     A factor of a weight's rows, or of the axis that the width is cut from, counts heads; one of the axis that the
@@ -35,18 +42,33 @@ def split(scene: Scene, dims: Iterable[Dim], width: Iterable[Dim], positions: It
         elif axis in width_axes or scene.is_weight_axis(axis):
             heads *= size
         elif record.roots & position_roots:
-            windows *= size
+            if windows_are_heads:
+                heads *= size
+            else:
+                windows *= size
         else:
             batch *= size
     return Split(batch, windows, heads, repeats)
 
 
 def positions_in(scene: Scene, dim: Dim, width: Iterable[Dim]) -> tuple[Dim, Dim]:
-    """The factors of a positions dim that count positions, and those that count heads folded into it."""
+    """The factors of a positions dim that count positions, and the heads folded into it outside of them.
+
+    A width's factor *inside* of the positions is no head: there tokens and features are mixed (see `is_scrambled`).
+    """
     width_axes = {factor[0] for d in width for factor in d}
     own: list[Factor] = []
     folded: list[Factor] = []
     for factor in dim:
-        is_head = len(dim) > 1 and factor[0] in width_axes
+        is_head = len(dim) > 1 and factor[0] in width_axes and not own
         (folded if is_head else own).append(factor)
     return tuple(own), tuple(folded)
+
+
+def is_scrambled(scene: Scene, dim: Dim, width: Iterable[Dim]) -> bool:
+    """Whether a positions dim holds a piece of the width inside of the tokens: heads were split without a transpose."""
+    width_axes = {factor[0] for d in width for factor in d}
+    return any(
+        inner[0] in width_axes and outer[0] not in width_axes
+        for outer, inner in zip(dim, dim[1:], strict=False)
+    )

@@ -172,7 +172,13 @@ def scale_by(scene: Scene, op: Op, carrier: int, path: Path) -> None:
     other = next((a for a in op.arguments[1:] if not (isinstance(a, Ref) and a.id == carrier)), None)
     if isinstance(op.arguments[0], Ref) and op.arguments[0].id != carrier:
         other = op.arguments[0]
-    factor = other if isinstance(other, (int, float)) else scene.tensors[other.id].scalar if isinstance(other, Ref) else None
+    factor = (
+        other
+        if isinstance(other, (int, float))
+        else scene.tensors[other.id].scalar
+        if isinstance(other, Ref)
+        else None
+    )
     if path.normalisers:
         path.is_scaled = True
         if factor is None:

@@ -30,8 +30,16 @@ def prescale(scene: Scene, tensor: int) -> tuple[float | None, bool]:
         name = short_name(op.name).rstrip("_")
         if name in ("mul", "div") and len(op.arguments) > 1:
             other = op.arguments[1]
-            value = other if isinstance(other, (int, float)) else scene.tensors[other.id].scalar if isinstance(other, Ref) else None
-            if value is None and not (isinstance(other, Ref) and scene.is_weight(other.id) and scene.tensors[other.id].numel == 1):
+            value = (
+                other
+                if isinstance(other, (int, float))
+                else scene.tensors[other.id].scalar
+                if isinstance(other, Ref)
+                else None
+            )
+            if value is None and not (
+                isinstance(other, Ref) and scene.is_weight(other.id) and scene.tensors[other.id].numel == 1
+            ):
                 break  # a position rotation, a norm's weight: not a scale
             found = True
             if value is None or factor is None:

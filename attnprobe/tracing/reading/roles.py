@@ -41,11 +41,20 @@ def _source(scene: Scene, tensor: int) -> int | None:
             return _before_views(scene, data)
         if not op.inputs:
             return None
-        tensor, before = next((t for t in op.inputs if scene.tensors[t].needs_weights), op.inputs[0]), op.index
+        tensor, before = (
+            next((t for t in op.inputs if scene.tensors[t].needs_weights), op.inputs[0]),
+            op.index,
+        )
     return None
 
 
 def _before_views(scene: Scene, tensor: int) -> int:
-    while (op := scene.maker(tensor)) is not None and short_name(op.name) in ("view", "_unsafe_view", "t", "transpose", "clone"):
+    while (op := scene.maker(tensor)) is not None and short_name(op.name) in (
+        "view",
+        "_unsafe_view",
+        "t",
+        "transpose",
+        "clone",
+    ):
         tensor = op.inputs[0]
     return tensor

@@ -37,6 +37,11 @@ class Scene:
                 found.setdefault(tensor, []).append(op.index)
         return found
 
+    @cached_property
+    def modules(self) -> frozenset[str]:
+        """Modules that ran ops of their own."""
+        return frozenset(op.module for op in self.ops[: self.end])
+
     @property
     def axes(self) -> Axes:
         """All axes of the trace."""
@@ -68,7 +73,7 @@ class Scene:
 
     def is_weight_axis(self, axis: int) -> bool:
         """Whether an axis counts rows or columns of a parameter."""
-        return any(self.axes.all[root].kind == "parameter" for root in self.axes.all[axis].roots)
+        return all(self.axes.all[root].kind == "parameter" for root in self.axes.all[axis].roots)
 
     def related(self, one: Dim, other: Dim) -> bool:
         """Whether two dims descend from a common axis."""
