@@ -173,8 +173,8 @@ def attention_site(core: Core, **changes: Any) -> AttentionSite:
         "group": "attn",
     }
     shared = (
-        "mechanism", "normaliser", "role", "kernel", "num_heads", "num_kv_heads", "head_dim", "value_dim", "batch",
-        "windows", "q_len", "kv_len", "scale", "dropout",
+        "mechanism", "normaliser", "role", "kernel", "num_heads", "num_kv_heads", "head_dim", "value_dim",
+        "batch", "windows", "q_len", "kv_len", "scale", "dropout",
     )  # fmt: skip
     fields.update({name: getattr(core, name) for name in shared})
     return AttentionSite(**{**fields, **changes})

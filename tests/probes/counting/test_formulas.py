@@ -60,8 +60,8 @@ def test_a_product_costs_two_flops_per_multiply_add(
 def test_a_convolution_meets_every_weight_at_every_output_position() -> None:
     # 2 images, 6 -> 8 channels, 3 x 3 kernel, 5 x 5 outputs
     found = flops(
-        "aten.convolution.default", (2, 6, 5, 5), (8, 6, 3, 3), None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1,
-        out=(2, 8, 5, 5),
+        "aten.convolution.default", (2, 6, 5, 5), (8, 6, 3, 3), None, [1, 1], [1, 1], [1, 1], False, [0, 0],
+        1, out=(2, 8, 5, 5),
     )  # fmt: skip
     assert found.total == 2 * 2 * 5 * 5 * 8 * 6 * 3 * 3
 
@@ -69,8 +69,8 @@ def test_a_convolution_meets_every_weight_at_every_output_position() -> None:
 def test_groups_divide_a_convolution() -> None:
     # depthwise: 6 channels, each with its own 3 x 3 kernel
     found = flops(
-        "aten.convolution.default", (2, 6, 5, 5), (6, 1, 3, 3), None, [1, 1], [1, 1], [1, 1], False, [0, 0], 6,
-        out=(2, 6, 5, 5),
+        "aten.convolution.default", (2, 6, 5, 5), (6, 1, 3, 3), None, [1, 1], [1, 1], [1, 1], False, [0, 0],
+        6, out=(2, 6, 5, 5),
     )  # fmt: skip
     assert found.total == 2 * 2 * 5 * 5 * 6 * 3 * 3
 
@@ -93,8 +93,8 @@ def test_the_backward_of_a_convolution_costs_one_convolution_per_gradient(
     sketch = Sketch()
     grad, given, weight = sketch.tensor(2, 8, 5, 5), sketch.tensor(2, 6, 5, 5), sketch.tensor(8, 6, 3, 3)
     sketch.op(
-        "aten.convolution_backward.default", grad, given, weight, (8,), (1, 1), (1, 1), (1, 1), False, (0, 0), 1,
-        wanted,
+        "aten.convolution_backward.default", grad, given, weight, (8,), (1, 1), (1, 1), (1, 1), False, (0, 0),
+        1, wanted,
     )  # fmt: skip
     found = op_flops(OpCall(sketch.ops[0], tuple(sketch.tensors)))
     assert found.total == times * 2 * 2 * 5 * 5 * 8 * 6 * 3 * 3
@@ -180,8 +180,9 @@ def test_the_fast_path_of_an_encoder_layer_has_a_feed_forward_too() -> None:
     width, hidden = 32, 128
     vectors = [(width,)] * 4
     found = flops(
-        "aten._transformer_encoder_layer_fwd.default", (2, 16, width), width, 4, (3 * width, width), (3 * width,),
-        (width, width), (width,), True, False, 1e-5, *vectors, (hidden, width), (hidden,), (width, hidden), (width,),
+        "aten._transformer_encoder_layer_fwd.default", (2, 16, width), width, 4, (3 * width, width), (3 *
+        width,), (width, width), (width,), True, False, 1e-5, *vectors, (hidden, width), (hidden,), (width,
+        hidden), (width,),
     )  # fmt: skip
     assert found.projections == 2 * 2 * 16 * 4 * width * width
     assert found.scores + found.values == 4 * 2 * 16 * 16 * width

@@ -44,7 +44,8 @@ def test_an_op_has_the_class_of_its_work(name: str, expected: str) -> None:
 def test_every_pointwise_op_of_torch_has_a_class() -> None:
     # torch also tags `clone` and `positive`, and the two-tensor forms of `max` and `min`
     found = {op_class(str(op)) for op in overloads() if torch.Tag.pointwise in op.tags}
-    assert "unknown" not in found and "contraction" not in found
+    assert "unknown" not in found
+    assert "contraction" not in found
     odd = {
         str(op) for op in overloads() if torch.Tag.pointwise in op.tags and op_class(str(op)) != "elementwise"
     }
@@ -59,5 +60,7 @@ def test_every_view_and_every_core_op_of_torch_is_known() -> None:
 
 
 def test_activations_are_told_from_other_elementwise_ops() -> None:
-    assert is_activation("aten.gelu.default") and is_activation("aten.silu_.default")
-    assert not is_activation("aten.mul.Tensor") and not is_activation("aten._softmax.default")
+    assert is_activation("aten.gelu.default")
+    assert is_activation("aten.silu_.default")
+    assert not is_activation("aten.mul.Tensor")
+    assert not is_activation("aten._softmax.default")

@@ -7,7 +7,7 @@ from tests.probes.hand_traces import Sketch, dot_product
 
 
 def two_layer_step() -> Sketch:
-    """A projection [32, 8] x [8, 8], a score product [4, 4, 8] x [4, 8, 4], a loss product, and their backward."""
+    """A projection [32, 8] x [8, 8], scores [4, 4, 8] x [4, 8, 4], a loss product, and their backward."""
     sketch = Sketch()
     given, weight = sketch.tensor(32, 8, origin="input:0"), sketch.tensor(8, 8, origin="parameter:w")
     projected = sketch.tensor(32, 8)
