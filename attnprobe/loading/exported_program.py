@@ -33,7 +33,7 @@ def recipe(options: ScanOptions) -> Recipe:
         program = torch.export.load(path)
     except Exception as error:
         raise TargetError(
-            f"{relative(path)} is not a program that this torch ({torch.__version__}) can load: {described(error)}",
+            f"{relative(path)} is no program that torch {torch.__version__} can load: {described(error)}",
             hint="Export it again with torch.export.save under this version of torch.",
         ) from error
     return Recipe(

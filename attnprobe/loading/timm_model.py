@@ -53,7 +53,7 @@ def _timm() -> Any:
         if missing == "torchvision":
             raise TargetError(
                 "timm needs torchvision, which is not installed",
-                hint="pip install --no-deps torchvision (in the version made for your torch); its Python parts suffice.",
+                hint="pip install --no-deps torchvision in the version for your torch; its Python parts do.",
             ) from error
         raise TargetError(
             f"the package '{missing}' is not installed", hint=f"pip install {missing}"

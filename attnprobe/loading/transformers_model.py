@@ -1,4 +1,4 @@
-"""Targets `hf:FOLDER` (a transformers configuration, its weights where they lie beside it) and `hf:MODEL_TYPE`."""
+"""Targets `hf:FOLDER` (a transformers configuration, with the weights beside it) and `hf:MODEL_TYPE`."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ def recipe(options: ScanOptions) -> Recipe:
     known = transformers.CONFIG_MAPPING
     if name not in known:
         raise TargetError(
-            f"'{shown(name)}' is neither a folder here nor a model type of transformers{nearest(name, tuple(known))}",
-            hint="Nothing is downloaded: give a folder with config.json (and weights), or a type such as hf:llama.",
+            f"'{shown(name)}' is neither a folder here nor a model type of transformers"
+            f"{nearest(name, tuple(known))}",
+            hint="Nothing is downloaded: give a folder with config.json, or a type such as hf:llama.",
         )
     with users_code(f"the default configuration of '{name}'"):
         config = known[name]()
@@ -119,8 +120,8 @@ def _config_of(transformers: Any, folder: Path) -> Any:
         return transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         raise TargetError(
-            f"{relative(folder)}/config.json is not a configuration that transformers {transformers.__version__} "
-            f"reads: {described(error)}",
+            f"transformers {transformers.__version__} does not read {relative(folder)}/config.json: "
+            f"{described(error)}",
             hint="A model whose code is in the folder itself is scanned as a Python file: FILE.py:ENTRY.",
         ) from error
 

@@ -104,11 +104,15 @@ def build_fake(recipe: Recipe, options: ScanOptions, world: FakeWorld) -> Built:
                 raise
             reason = error.message
     module = builder_of(recipe, options)()
-    return _adopted(module, world, (f"The model was built for real, then its weights were dropped: {reason}.",))
+    return _adopted(
+        module, world, (f"The model was built for real, then its weights were dropped: {reason}.",)
+    )
 
 
 def _adopted(module: nn.Module, world: FakeWorld, notes: tuple[str, ...]) -> Built:
     if has_script(module):
-        return Built(module, False, ("The model holds TorchScript, which runs on real tensors only: it is real.",))
+        return Built(
+            module, False, ("The model holds TorchScript, which runs on real tensors only: it is real.",)
+        )
     world.adopt(module)
     return Built(module, True, notes)

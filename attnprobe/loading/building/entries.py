@@ -17,6 +17,7 @@ from torch import nn
 from attnprobe.errors import ModelArgumentsError, TargetError
 from attnprobe.isolation.user_code import location
 from attnprobe.loading.building.arguments import required_of
+from attnprobe.loading.building.candidates import classes_of, functions, instances, without_parts
 from attnprobe.loading.building.user_code import shown, users_code
 from attnprobe.registry import nearest
 
@@ -48,18 +49,18 @@ def find_entry(module: ModuleType, name: str, target: str) -> Entry:
         return replace(
             _entry_of(module.build_model, "build_model", target), found_as="build_model() of the file"
         )
-    instances = _instances(module)
-    if instances:
-        chosen = _only(instances, target, "nn.Module objects at module level")
-        return Entry(chosen, instances[chosen], None, "the nn.Module object at module level")
-    return _class_entry(_classes(module), target)
+    models = instances(module)
+    if models:
+        chosen = _only(models, target, "nn.Module objects at module level")
+        return Entry(chosen, models[chosen], None, "the nn.Module object at module level")
+    return _class_entry(classes_of(module), target)
 
 
 def _attribute(module: ModuleType, name: str, target: str) -> Any:
     value: Any = module
     for part in name.split("."):
         if not hasattr(value, part):
-            names = (*_classes(module), *_instances(module), *_functions(module))
+            names = (*classes_of(module), *instances(module), *functions(module))
             raise TargetError(
                 f"{shown(target)} has no '{shown(name)}'{nearest(name, names)}",
                 hint=f"It has: {', '.join(names[:10]) or 'no class, function or model'}.",
@@ -73,7 +74,8 @@ def _entry_of(value: Any, name: str, target: str) -> Entry:
         return Entry(name, value, None)
     if not callable(value):
         raise TargetError(
-            f"{shown(target)}:{shown(name)} is of type {type(value).__name__}; expected an nn.Module, a class or a function",
+            f"{shown(target)}:{shown(name)} is of type {type(value).__name__}; "
+            "expected an nn.Module, a class or a function",
             hint=f"Write a factory: def {name}(): return YourModel(…)" if name.isidentifier() else "",
         )
     needed = required_of(value)
@@ -125,26 +127,6 @@ def _class_entry(classes: dict[str, type[nn.Module]], target: str) -> Entry:
     return replace(_entry_of(classes[chosen], chosen, target), found_as=how)
 
 
-def without_parts(classes: dict[str, type[nn.Module]]) -> dict[str, type[nn.Module]]:
-    """The classes that no other one of them names: blocks and layers are parts of the model."""
-    used = {name: names_in(kind) for name, kind in classes.items()}
-    whole = {
-        n: kind for n, kind in classes.items() if not any(n in names for o, names in used.items() if o != n)
-    }
-    return whole or classes
-
-
-def names_in(kind: type) -> set[str]:
-    """The global names that the methods and base classes of a class mention."""
-    pending = [value.__code__ for value in vars(kind).values() if inspect.isfunction(value)]
-    names = {base.__name__ for base in kind.__mro__[1:]}
-    while pending:
-        code = pending.pop()
-        names.update(code.co_names)
-        pending += [constant for constant in code.co_consts if inspect.iscode(constant)]
-    return names
-
-
 def _only(candidates: dict[str, Any], target: str, what: str) -> str:
     if len(candidates) == 1:
         return next(iter(candidates))
@@ -153,36 +135,6 @@ def _only(candidates: dict[str, Any], target: str, what: str) -> str:
     raise TargetError(
         f"{shown(target)} has {len(candidates)} {what}: {names}",
         hint=f"Say which one, e.g. {shown(target)}:{last}",
-    )
-
-
-def _instances(module: ModuleType) -> dict[str, nn.Module]:
-    """Models at module level; what has no parameters (a loss, an activation) or is part of another is left out."""
-    found: dict[str, nn.Module] = {}
-    for name, value in vars(module).items():
-        if isinstance(value, nn.Module) and not any(value is other for other in found.values()):
-            found[name] = value
-    parts = {id(part) for value in found.values() for part in list(value.modules())[1:]}
-    weighty = {name: value for name, value in found.items() if any(True for _ in value.parameters())}
-    return {name: value for name, value in (weighty or found).items() if id(value) not in parts}
-
-
-def _classes(module: ModuleType) -> dict[str, type[nn.Module]]:
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if inspect.isclass(value)
-        and issubclass(value, nn.Module)
-        and value.__module__ == module.__name__
-        and not inspect.isabstract(value)
-    }
-
-
-def _functions(module: ModuleType) -> tuple[str, ...]:
-    return tuple(
-        name
-        for name, value in vars(module).items()
-        if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
     )
 
 

@@ -90,7 +90,7 @@ def _torch_defaults() -> Iterator[None]:
 @contextmanager
 def _random_state() -> Iterator[None]:
     python, cpu = random.getstate(), torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
     numpy: Any = sys.modules.get("numpy")
     arrays = numpy.random.get_state() if numpy else None
     try:

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from torch import nn
+
 from attnprobe.errors import TargetError
 from attnprobe.loading.building.entries import build_from, find_entry
-from attnprobe.loading.building.recipe import Recipe
+from attnprobe.loading.building.recipe import Proposals, Recipe
 from attnprobe.loading.building.user_code import shown
-from attnprobe.loading.inputs.plain import propose
+from attnprobe.loading.inputs import plain
+from attnprobe.loading.inputs.sampling import Sampler
+from attnprobe.loading.transformers_inputs.propose import propose as propose_for_transformers
 
 
 def recipe_of_module(module: ModuleType, entry_name: str, target: str) -> Recipe:
@@ -27,7 +31,7 @@ def recipe_of_module(module: ModuleType, entry_name: str, target: str) -> Recipe
         entry=f"{shown(target)}:{entry.label}",
         build=lambda: build_from(entry, target),
         instance=entry.instance,
-        propose=propose,
+        propose=_propose,
         example_inputs=_hook(module, "example_inputs", target),
         loss=_hook(module, "loss", target),
         causal=causal if isinstance(causal, bool) else None,
@@ -35,6 +39,12 @@ def recipe_of_module(module: ModuleType, entry_name: str, target: str) -> Recipe
         how_to_give_inputs="Define example_inputs() beside the model (it returns a tensor, tuple or dict), "
         'or give --input "NAME:DTYPE[SHAPE]".',
     )
+
+
+def _propose(module: nn.Module, sampler: Sampler) -> Proposals:
+    """A model of transformers' says more about its inputs than its layers do."""
+    of_transformers = any(kind.__name__ == "PreTrainedModel" for kind in type(module).__mro__)
+    return (propose_for_transformers if of_transformers else plain.propose)(module, sampler)
 
 
 def _hook(module: ModuleType, name: str, target: str) -> Callable[..., Any] | None:

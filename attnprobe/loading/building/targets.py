@@ -31,7 +31,7 @@ def _what_it_is(target: str) -> str:
     try:
         path = Path(target)
         if path.suffix in _PICKLES:
-            return "is a pickle, which attnprobe does not open; give the code (model.py) and --weights FILE.safetensors"
+            return "is a pickle, which is not opened; give the code (model.py) and --weights FILE.safetensors"
         if (path / "config.json").is_file():
             return f"is a folder of a transformers model; write hf:{shown(target)}"
         if path.is_dir():

@@ -30,10 +30,10 @@ def torchvision_importable() -> bool:
     folders = list(spec.submodule_search_locations or ()) if spec else []
     if not folders or _library_loads(Path(folders[0])):
         return False
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for name in ("nms", "qnms"):
         if not hasattr(torch.ops.torchvision, name):
-            library.define(name + _SCHEMA)
+            library.define(name + _SCHEMA)  # type: ignore[no-untyped-call]
     _libraries.append(library)
     return True
 
@@ -41,6 +41,6 @@ def torchvision_importable() -> bool:
 def _library_loads(folder: Path) -> bool:
     for library in [*folder.glob("_C.*so"), *folder.glob("_C.pyd"), *folder.glob("_C.so")]:
         with suppress(OSError, ImportError):
-            torch.ops.load_library(str(library))
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
             return True
     return False

@@ -30,7 +30,7 @@ def check_weights(module: nn.Module, file: Path) -> None:
         found = [_counted(missing, "missing from the file"), _counted(unexpected, "unknown to the model")]
         raise TargetError(
             f"{relative(file)} does not fit the model: {'; '.join(part for part in found if part)}",
-            hint="The names must be those of model.state_dict(); check that the weights belong to this entry.",
+            hint="The names are those of model.state_dict(); check that the weights belong to this entry.",
         )
     for name, shape in shapes.items():
         if tuple(own[name].shape) != shape:

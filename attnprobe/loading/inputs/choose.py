@@ -126,7 +126,8 @@ def _nothing_fits(recipe: Recipe, first: tuple[Proposal, BaseException] | None) 
         for item in _described(proposal.args, proposal.kwargs, {}, "guessed")
     )
     return ModelError(
-        f"{recipe.entry}: the forward fails on every input that was guessed; on {tried} it raised {described(error)}",
+        f"{recipe.entry}: the forward fails on every input that was guessed; "
+        f"on {tried} it raised {described(error)}",
         hint=recipe.how_to_give_inputs,
         location=location_in_traceback(error.__traceback__),
     )

@@ -10,8 +10,10 @@ from attnprobe.loading.inputs.options import Option
 from attnprobe.loading.inputs.trials import IdOutOfRangeError
 
 _MATMUL = re.compile(r"shapes cannot be multiplied \(\d+x(\d+) and (\d+)x\d+\)")
+_REDUCTION = re.compile(r"same reduction dim, but got \[\d+, (\d+)\] X \[(\d+), \d+\]")  # what fakes say
 _CHANNELS = re.compile(r"to have (\d+) channels, but got (\d+)")
 _BROADCAST = re.compile(r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\)")
+_FAKE_BROADCAST = re.compile(r"Attempting to broadcast a dimension of length (.*)")
 _NORM = re.compile(r"normalized_shape=\[(\d+)\].*got input of size\s*\[.*?(\d+)\]")
 _SHORTEST = 8
 
@@ -27,7 +29,9 @@ def corrected(options: tuple[Option, ...], sizes: Mapping[str, int], error: Base
     ]
 
 
-def _lookups(options: tuple[Option, ...], sizes: Mapping[str, int], error: BaseException) -> Iterator[Corrected]:
+def _lookups(
+    options: tuple[Option, ...], sizes: Mapping[str, int], error: BaseException
+) -> Iterator[Corrected]:
     """An id beyond its table: the sequence is too long for a table of positions, or the ids are too large."""
     if not isinstance(error, IdOutOfRangeError):
         return
@@ -41,7 +45,7 @@ def _lookups(options: tuple[Option, ...], sizes: Mapping[str, int], error: BaseE
 
 
 def _widths(options: tuple[Option, ...], sizes: Mapping[str, int], text: str) -> Iterator[Corrected]:
-    for pattern, flipped in ((_MATMUL, False), (_NORM, True), (_CHANNELS, True)):
+    for pattern, flipped in ((_MATMUL, False), (_REDUCTION, False), (_NORM, True), (_CHANNELS, True)):
         match = pattern.search(text)
         if match is None:
             continue
@@ -57,11 +61,13 @@ def _widths(options: tuple[Option, ...], sizes: Mapping[str, int], text: str) ->
 
 def _lengths(options: tuple[Option, ...], sizes: Mapping[str, int], text: str) -> Iterator[Corrected]:
     """Two lengths that do not meet: one is ours, or ours and a special token; take the other."""
-    match = _BROADCAST.search(text)
+    match = _BROADCAST.search(text) or _FAKE_BROADCAST.search(text)
     if match is None:
         return
-    one, other = (int(number) for number in match.groups())
-    for ours, theirs in ((one, other), (other, one)):
+    numbers = list(dict.fromkeys(int(number) for number in re.findall(r"\d+", " ".join(match.groups()))))
+    for ours in numbers:
         surplus = ours - sizes["S"]
-        if 0 <= surplus <= 2 and theirs - surplus >= _SHORTEST:
-            yield options, {**sizes, "S": theirs - surplus}
+        if 0 <= surplus <= 2:
+            for theirs in numbers:
+                if _SHORTEST <= theirs - surplus < sizes["S"]:
+                    yield options, {**sizes, "S": theirs - surplus}

@@ -36,6 +36,7 @@ def _call_of(batch: Any) -> Call:
     if isinstance(batch, tuple):
         return batch, {}
     raise TargetError(
-        f"example_inputs() returned {type(batch).__name__}; expected a tensor, a tuple, a dict, or a list of those",
+        f"example_inputs() returned {type(batch).__name__}; "
+        "expected a tensor, a tuple, a dict, or a list of those",
         hint="A dict holds keyword arguments, a tuple positional ones, a list several batches.",
     )

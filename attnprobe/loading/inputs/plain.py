@@ -1,4 +1,4 @@
-"""Inputs for a plain torch module: from its structure and its forward's signature, corrected by what it raises."""
+"""Inputs for a plain torch module: from its layers and its signature, corrected by what it raises."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from attnprobe.loading.inputs.sampling import Sampler
 from attnprobe.loading.inputs.structure import image_sides, input_options, longest
 
 _COMBINATIONS = 40
-_NUMBERS = {"int": 0, "float": 0, "bool": 0}
+_NUMBERS = {"int": 0, "float": 1, "bool": 0}
 _IMAGE_WORDS = ("image", "img", "pixel", "picture", "photo")
 _TOKEN_WORDS = ("ids", "idx", "token", "word", "sentence", "text")
 _TIME_WORDS = frozenset({"t", "time", "timestep", "timesteps", "sigma", "noise_level", "step"})
@@ -48,23 +48,32 @@ def propose(module: nn.Module, sampler: Sampler) -> Proposals:
         if attempt in seen:
             continue
         seen.add(attempt)
-        error = yield _proposal(attempt, sampler)
+        error = yield _proposal(attempt, wanted, sampler)
         better = corrected(attempt.options, {"S": attempt.seq_len, "I": attempt.side}, error)
         queue[:0] = [Attempt(options, sizes["S"], sizes["I"]) for options, sizes in better]
         queue.sort(key=lambda later: _fits_rank(later, error), reverse=True)
 
 
-def _proposal(attempt: Attempt, sampler: Sampler) -> Proposal:
+def _proposal(attempt: Attempt, wanted: tuple[inspect.Parameter, ...], sampler: Sampler) -> Proposal:
     sizes = {"B": sampler.batch_size, "S": attempt.seq_len, "I": attempt.side}
-    args = tuple(draw(option, sizes, sampler) for option in attempt.options)
-    return Proposal(
-        args=args, notes={str(index): option.note for index, option in enumerate(attempt.options)}
-    )
+    args: list[object] = []
+    kwargs, notes, guessed = {}, {}, []
+    for parameter, option in zip(wanted, attempt.options, strict=True):
+        value = draw(option, sizes, sampler)
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            kwargs[parameter.name] = value
+        else:
+            args.append(value)
+        name = parameter.name if parameter.name in kwargs else str(len(args) - 1)
+        notes[name] = notes[f"{name}.0"] = option.note  # a list's one element is described as its first
+        if option.kind == "number":
+            guessed.append(f"The argument {parameter.name} is {value}.")
+    return Proposal(args=tuple(args), kwargs=kwargs, notes=notes, guessed=tuple(guessed))
 
 
 def _wanted(module: nn.Module) -> tuple[inspect.Parameter, ...]:
     """The required arguments of forward; the first one where all have defaults or none is named."""
-    needed = tuple(p for p in required_of(module.forward) if p.kind is not inspect.Parameter.KEYWORD_ONLY)
+    needed = required_of(module.forward)
     first = parameters_of(module.forward)[:1]
     return needed or first or (inspect.Parameter("x", inspect.Parameter.POSITIONAL_ONLY),)
 
@@ -96,7 +105,7 @@ def _options_for(
     name = parameter.name.lower()
     kind = getattr(parameter.annotation, "__name__", str(parameter.annotation))
     if kind in _NUMBERS:
-        return (Option("number", high=_NUMBERS[kind], note="0"),)
+        return (Option("number", high=_NUMBERS[kind]),)
     if position and count > 1:
         special = tuple(_by_name(name))
         if special:

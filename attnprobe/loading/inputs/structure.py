@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isqrt
 from typing import Any
 
@@ -12,24 +12,16 @@ from attnprobe.loading.inputs.options import Option, images, tokens, vectors
 
 _SIDES = (64, 224, 32, 28, 96, 128, 256, 384)
 _LENGTH_NAMES = (
-    *(
-        "block_size",
-        "max_seq_len",
-        "max_seq_length",
-        "max_len",
-        "max_length",
-        "context_length",
-        "context_size",
-    ),
-    *(
-        "n_ctx",
-        "ctx_len",
-        "n_positions",
-        "max_position_embeddings",
-        "seq_len",
-        "seq_length",
-        "sequence_length",
-    ),
+    "block_size",
+    "max_seq_len",
+    "max_seq_length",
+    "max_len",
+    "max_length",
+    "context_length",
+    "n_ctx",
+    "n_positions",
+    "max_position_embeddings",
+    "seq_len",
 )
 _SIDE_NAMES = ("image_size", "img_size", "input_size", "resolution")
 _PLANAR = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.AvgPool2d, nn.MaxPool2d, nn.Upsample)
@@ -37,27 +29,29 @@ _CONVOLUTIONS = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
 
 
 def input_options(module: nn.Module) -> tuple[Option, ...]:
-    """What the model's first argument may be, likeliest first: read from its layers in order of registration."""
+    """What the model's first argument may be, likeliest first: read from its layers in their order."""
     found = [*_of_root(module), *_of_layers(module), *_of_bare_parameters(module)]
-    widths = dict.fromkeys(
+    stated = dict.fromkeys(
         option.shape[-1] for option in found if option.kind == "floats" and option.rank == 3
     )
-    why = "no other layout fitted"
+    widths = [width for width in stated if isinstance(width, int)][:4]
     if not widths:
         found.append(vectors(64, "the model has no parameters that tell a width"))
-    for width in list(widths)[:4] or [64]:
-        if isinstance(width, int):
-            note = f"random feature maps of {width} channels ({why})"
-            found.append(Option("floats", ("B", width, "I", "I"), note=note))
-            found.append(
-                Option(
-                    "floats", ("S", width), note=f"random vectors of width {width}, without a batch ({why})"
-                )
-            )
-            found.append(
-                Option("floats", ("B", width), note=f"one random vector of width {width} per sample ({why})")
-            )
+    for width in widths or [64]:
+        found += _other_layouts(width)
     return tuple(dict.fromkeys(found))
+
+
+def _other_layouts(width: int) -> list[Option]:
+    """For models whose first layer would take vectors in any arrangement, but whose code would not."""
+    why = "no other layout fitted"
+    maps = f"random feature maps of {width} channels"
+    return [
+        Option("floats", ("B", width, "I", "I"), note=f"{maps} ({why})"),
+        Option("floats", ("B", "I", "I", width), note=f"{maps}, channels last ({why})"),
+        Option("floats", ("S", width), note=f"random vectors of width {width}, without a batch ({why})"),
+        Option("floats", ("B", width), note=f"one random vector of width {width} per sample ({why})"),
+    ]
 
 
 def _of_root(module: nn.Module) -> Iterator[Option]:
@@ -101,7 +95,7 @@ def _of_layers(module: nn.Module) -> Iterator[Option]:
         elif isinstance(part, nn.LayerNorm):
             yield vectors(part.normalized_shape[-1], why)
         elif type(part) in _CONVOLUTIONS:
-            yield images(part.in_channels, why, _CONVOLUTIONS[type(part)])  # type: ignore[union-attr, arg-type]
+            yield images(part.in_channels, why, _CONVOLUTIONS[type(part)])
 
 
 def _of_bare_parameters(module: nn.Module) -> Iterator[Option]:
@@ -138,7 +132,7 @@ def image_sides(module: nn.Module) -> tuple[int, ...]:
             stated += _side_of(tensor.shape[-2], patch)
     for name, part in module.named_modules():
         if patch and _is_position_table(name, part):
-            stated += _side_of(part.num_embeddings, patch)  # type: ignore[arg-type]
+            stated += _side_of(part.num_embeddings, patch)
     return tuple(dict.fromkeys([*stated, *_SIDES]))
 
 
@@ -175,7 +169,7 @@ def _settings(module: nn.Module) -> Iterator[Any]:
             yield holder
 
 
-def _whole_numbers(holder: Any, names: tuple[str, ...]) -> Iterator[int]:
+def _whole_numbers(holder: Any, names: Sequence[str]) -> Iterator[int]:
     for name in names:
         value = holder.get(name) if isinstance(holder, dict) else getattr(holder, name, None)
         value = value[0] if isinstance(value, (tuple, list)) and value else value

@@ -16,7 +16,7 @@ from attnprobe.loading.building.user_code import users_code
 
 
 def class_of(config: Any) -> type[nn.Module]:
-    """The class that the configuration names as its architecture, else the base model, else any of its classes.
+    """The class that the configuration names as its architecture, else the base model, else any other.
 
     Raises:
         TargetError: The installed transformers has no class for this configuration.
@@ -30,7 +30,7 @@ def class_of(config: Any) -> type[nn.Module]:
     for found in (*_mapped(config), *_beside(config)):
         return found
     raise TargetError(
-        f"the installed transformers {transformers.__version__} has no model class for {type(config).__name__}",
+        f"transformers {transformers.__version__} has no model class for {type(config).__name__}",
         hint="Write a factory in a Python file that builds the model, and scan FILE.py:build.",
     )
 
@@ -41,7 +41,7 @@ def build(kind: type[nn.Module], config: Any) -> nn.Module:
 
     own = copy.deepcopy(config)
     with users_code(f"building {kind.__name__} from its configuration"):
-        model: nn.Module = kind._from_config(own, dtype=torch.get_default_dtype())  # type: ignore[operator, attr-defined]
+        model: nn.Module = kind._from_config(own, dtype=torch.get_default_dtype())  # type: ignore[attr-defined]
     return model
 
 

@@ -1,8 +1,8 @@
 """Default configurations of transformers that contradict themselves, made callable with all their inputs.
 
-A default configuration is a set of defaults per part, so the parts need not fit: a placeholder id may be unset or
-lie beyond the vocabulary, a vision part may end in another width than the text part reads. Only `hf:MODEL_TYPE`
-passes through here; a configuration from a folder is taken as it is.
+A default configuration is a set of defaults per part, so its parts need not fit: a placeholder may be unset or lie
+beyond the vocabulary, a vision part may end in another width than the text part reads. Only
+`hf:MODEL_TYPE` passes through here; a configuration from a folder is taken as it is.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ def _widths(config: Any, text: Any) -> Iterator[str]:
     vision, width = getattr(config, "vision_config", None), getattr(text, "hidden_size", None)
     if vision is None or not isinstance(width, int):
         return
-    # Where a vision part has its own width beside `hidden_size`, `hidden_size` is the width that it hands over.
+    # Where a vision part has its own `embed_dim`, `hidden_size` is the width that it hands over.
     name = "out_hidden_size" if hasattr(vision, "out_hidden_size") else "hidden_size"
     if name == "hidden_size" and not hasattr(vision, "embed_dim"):
         return
     before = getattr(vision, name)
     if isinstance(before, int) and before != width:
         setattr(vision, name, width)
-        yield f"The default vision part ends in width {before}, the text part reads {width}; the former was changed."
+        yield f"The default vision part ends in width {before}; it was changed to the text part's, {width}."

@@ -74,7 +74,7 @@ class Facts:
         return self.config
 
     def size(self, *names: str, of: Any = None, default: int = 0) -> int:
-        """The first of these settings that is a whole number (or a list of such: its first), else the default."""
+        """The first of these settings that is a whole number (of a list, its first), else the default."""
         return next(iter(self.sizes(*names, of=of)), default)
 
     def sizes(self, *names: str, of: Any = None) -> tuple[int, ...]:
@@ -145,7 +145,7 @@ def _parts(config: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
 
 
 def _names(holder: Any) -> list[str]:
-    return [name for name in vars(holder)] if hasattr(holder, "__dict__") else []
+    return list(vars(holder)) if hasattr(holder, "__dict__") else []
 
 
 def _is_id(name: str) -> bool:

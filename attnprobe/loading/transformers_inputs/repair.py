@@ -98,7 +98,7 @@ def _named_in(text: str, draft: Draft) -> Iterator[str]:
 
 
 def _none_in_traceback(error: BaseException, text: str, draft: Draft) -> Iterator[str]:
-    """Arguments of the forward that are None in a line through which the error passed, the innermost first."""
+    """Arguments of the forward that are None in a line through which the error passed, innermost first."""
     if "None" not in text:
         return
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
