@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OUTPUTS = {"attnprobe-report.html", "attnprobe-scan.json"}
+QUICK = ("--static", "--probe", "flops")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,6 @@ def attnprobe(
 
 
 def scan_model(folder: Path, source: str, *options: str, environ: Mapping[str, str] | None = None) -> Run:
-    """Write a model file and scan it."""
+    """Write a model file and scan it, shapes only."""
     (folder / "model.py").write_text(source, encoding="utf-8")
-    return attnprobe(folder, "scan", "model.py", "--static", *options, environ=environ)
+    return attnprobe(folder, "scan", "model.py", *QUICK, *options, environ=environ)

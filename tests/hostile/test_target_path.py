@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.misbehaving import model_source
-from tests.hostile.scanning import OUTPUTS, Run, attnprobe
+from tests.hostile.scanning import OUTPUTS, QUICK, Run, attnprobe
 
 NAMES = [
     "with space $(touch x) `touch x`; rm *.py",
@@ -22,7 +22,7 @@ NAMES = [
 
 
 def _scan(folder: Path, target: str) -> Run:
-    return attnprobe(folder, "scan", "--static", "--timeout", "60", "--", target)
+    return attnprobe(folder, "scan", *QUICK, "--timeout", "60", "--", target)
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
@@ -42,7 +42,7 @@ def test_a_name_with_a_leading_dash_is_scanned_after_two_dashes(tmp_path: Path) 
 def test_a_path_with_dots_is_scanned(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(model_source())
     (tmp_path / "below").mkdir()
-    run = attnprobe(tmp_path / "below", "scan", "../model.py", "--static")
+    run = attnprobe(tmp_path / "below", "scan", "../model.py", *QUICK)
     assert run.exit_code == 0, run.stderr
     assert run.files == OUTPUTS
 
