@@ -21,13 +21,35 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
+from attnprobe.fake_shortcuts import FakeShortcuts
+
 REAL_BYTES = 128 * 2**20  # a result of real tensors stays real up to here
 WEIGHT_BYTES = 2**20  # an `empty` or random tensor (a weight, usually) stays real up to here
 
 _WEIGHT_FACTORIES = frozenset(
-    {"empty", "empty_strided", "rand", "randn", "new_empty", "new_empty_strided", "empty_like", "rand_like", "randn_like"}
+    {
+        "empty",
+        "empty_strided",
+        "rand",
+        "randn",
+        "new_empty",
+        "new_empty_strided",
+        "empty_like",
+        "rand_like",
+        "randn_like",
+    }
 )
-_SIZED_FACTORIES = _WEIGHT_FACTORIES | {"zeros", "ones", "full", "new_zeros", "new_ones", "new_full", "eye", "repeat", "expand"}
+_SIZED_FACTORIES = _WEIGHT_FACTORIES | {
+    "zeros",
+    "ones",
+    "full",
+    "new_zeros",
+    "new_ones",
+    "new_full",
+    "eye",
+    "repeat",
+    "expand",
+}
 _FAKE_LOGGER = logging.getLogger("torch._subclasses.fake_tensor")
 _GROUPED_MM = getattr(torch.ops.aten, "_grouped_mm", None) and torch.ops.aten._grouped_mm.default
 _DEVICE = torch.ops.prim.device.default  # asked for at every tensor.device: answered without a dispatch
@@ -112,6 +134,7 @@ class _RealWhileSmall(TorchDispatchMode):
     def __init__(self, fake_mode: FakeTensorMode) -> None:
         super().__init__()
         self.fake_mode = fake_mode
+        self._shortcuts = FakeShortcuts(fake_mode)
         self._written: dict[int, torch.UntypedStorage] = {}  # real storages that hold fake data by now
 
     @classmethod
@@ -132,7 +155,7 @@ class _RealWhileSmall(TorchDispatchMode):
             self._taint(func, args, kwargs)
         if func is _GROUPED_MM:
             return self.grouped_mm(*args, **kwargs)
-        return self.fake_mode.dispatch(func, types, args, kwargs)
+        return self._shortcuts.run(func, types, args, kwargs)
 
     def grouped_mm(self, left: torch.Tensor, right: torch.Tensor, *rest: Any, **named: Any) -> torch.Tensor:
         """The shape of torch's grouped matmul, whose own fake kernel accepts bfloat16 alone.
@@ -183,7 +206,9 @@ def _torch_code_that_looks_at_values() -> Iterator[None]:
                     changed = tensor if tensor is None else change(tensor)
                     if changed is not tensor:
                         is_weight = isinstance(tensor, nn.Parameter)
-                        registered[name] = nn.Parameter(changed, tensor.requires_grad) if is_weight else changed
+                        registered[name] = (
+                            nn.Parameter(changed, tensor.requires_grad) if is_weight else changed
+                        )
         return module
 
     torch.nn.init._no_grad_trunc_normal_ = trunc_normal
@@ -203,7 +228,9 @@ def _tensors(values: Any) -> Iterator[torch.Tensor]:
             yield from _tensors(value)
 
 
-def _would_be_big(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[torch.Tensor]) -> bool:
+def _would_be_big(
+    func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[torch.Tensor]
+) -> bool:
     """Whether the result of an op on real tensors may exceed what stays real. Judged by shapes, before it runs."""
     name = func._schema.name.removeprefix("aten::")
     limit = WEIGHT_BYTES if name in _WEIGHT_FACTORIES else REAL_BYTES

@@ -173,7 +173,8 @@ def _visibility(
 
 def _causal_share(q_len: int, kv_len: int) -> float:
     """Visible share under SDPA's causal flag, which is aligned at the first key: key j <= query i."""
-    visible = sum(min(i + 1, kv_len) for i in range(q_len))
+    square = min(q_len, kv_len)
+    visible = square * (square + 1) // 2 + (q_len - square) * kv_len
     return visible / (q_len * kv_len) if q_len and kv_len else 1.0
 
 
