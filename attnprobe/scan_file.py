@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,6 +190,7 @@ def _rename_in_schema(definition: dict[str, Any]) -> None:
     definition["required"] = [_FILE_KEYS.get(name, name) for name in definition["required"]]
 
 
+@cache
 def _envelope() -> type[BaseModel]:
     # A plain dataclass cannot carry pydantic's settings; a field inherits those of the model around it.
     from pydantic import ConfigDict, create_model

@@ -9,6 +9,7 @@ from attnprobe.report.page.elements import Column, Fact, Table
 from attnprobe.report.parts.catalogue import Words, say
 from attnprobe.report.parts.command import command
 from attnprobe.report.parts.names import metric_title
+from attnprobe.report.parts.order import metric_place
 from attnprobe.report.parts.quantities import UNKNOWN, count, duration
 from attnprobe.report.parts.safe_text import safe
 
@@ -131,7 +132,7 @@ def _metrics(scan: Scan) -> Table | None:
     )
     kinds = ("text", "code", "text", "text", "prose", "prose", "prose")
     columns = tuple(Column(say(key), kind) for key, kind in zip(keys, kinds, strict=True))  # type: ignore[arg-type]
-    rows = tuple(_metric(scan, name, scan.metrics[name]) for name in sorted(scan.metrics))
+    rows = tuple(_metric(scan, name, scan.metrics[name]) for name in sorted(scan.metrics, key=metric_place))
     return Table(caption=say("method.metrics", count=count(len(rows))), columns=columns, rows=rows)
 
 

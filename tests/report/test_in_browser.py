@@ -1,0 +1,247 @@
+"""The page in Chromium: nothing is fetched, nothing is blocked, everybody can read it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from hostile_names import HOSTILE_NAMES
+from playwright.sync_api import Browser, Page, sync_playwright
+from sample_scans import empty_scan, gpt_scan, renamed_scan, rich_scan, wide_scan
+
+from attnprobe.records import Scan
+from attnprobe.report.html_report import report
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium at /usr/bin/chromium"),
+]
+
+# Runs before the page: what the content policy blocked, and whether a name became code
+WATCH = """
+window.trouble = [];
+document.addEventListener("securitypolicyviolation", (event) => trouble.push(event.violatedDirective));
+window.alert = () => trouble.push("alert");
+"""
+OPEN_ALL = "for (const each of document.querySelectorAll('details')) each.open = true"
+
+Opener = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser: Browser, tmp_path: Path) -> Iterator[Opener]:
+    """Opens a scan's page. `page.requested`: every address asked for; `page.logged`: every message."""
+    contexts = []
+
+    def open_page(scan: Scan, language: str = "en", fragment: str = "", **settings: Any) -> Page:
+        path = tmp_path / "report.html"
+        path.write_bytes(report.render(scan, language))
+        settings.setdefault("viewport", {"width": 1366, "height": 768})
+        context = browser.new_context(**settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.requested, page.logged = [], []
+        page.on("request", lambda request: page.requested.append(request.url))
+        page.on("console", lambda message: page.logged.append(message.text))
+        page.on("pageerror", lambda error: page.logged.append(str(error)))
+        page.add_init_script(WATCH)
+        page.goto(path.as_uri() + fragment)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def open_count(page: Page) -> int:
+    return page.locator("details[open]").count()
+
+
+@pytest.mark.parametrize(
+    "scan", [rich_scan(), empty_scan(), wide_scan(200, False)], ids=["rich", "empty", "wide"]
+)
+def test_nothing_is_fetched_and_nothing_is_blocked(opened, scan):
+    page = opened(scan)
+    page.evaluate(OPEN_ALL)
+    assert [url for url in page.requested if not url.startswith("data:")] == [page.url]
+    assert page.evaluate("trouble") == []
+    assert page.logged == []
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES[:7], ids=lambda name: ascii(name)[:24])
+def test_a_hostile_name_runs_nothing(opened, name):
+    page = opened(renamed_scan(name))
+    page.evaluate(OPEN_ALL)
+    assert page.evaluate("trouble") == []
+    assert page.logged == []
+    assert [url for url in page.requested if not url.startswith("data:")] == [page.url]
+    assert page.locator("img, iframe, object, main script, main style").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("scan", "scheme", "language"),
+    [
+        (rich_scan(), "light", "en"),
+        (rich_scan(), "light", "zh"),
+        (rich_scan(), "dark", "en"),
+        (rich_scan(), "dark", "zh"),
+        (empty_scan(), "light", "en"),
+        (wide_scan(50, False), "light", "zh"),
+    ],
+    ids=["light-en", "light-zh", "dark-en", "dark-zh", "empty", "wide"],
+)
+def test_axe_finds_nothing(opened, scan, scheme, language):
+    page = opened(scan, language, color_scheme=scheme)
+    page.evaluate(OPEN_ALL)
+    violations = Axe().run(page).response["violations"]
+    assert [(v["id"], v["nodes"][0]["target"]) for v in violations] == []
+
+
+@pytest.mark.parametrize("scan", [wide_scan(1000), wide_scan(1000, False)], ids=["one group", "1,000 groups"])
+def test_a_thousand_sites_are_readable_within_a_second(opened, scan):
+    finished = "performance.timing.domContentLoadedEventEnd - performance.timing.navigationStart"
+    assert min(opened(scan).evaluate(finished) for _ in range(3)) <= 1000
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("width", [360, 768, 1366])
+def test_the_page_is_never_wider_than_the_window(opened, width, language):
+    page = opened(rich_scan(), language, viewport={"width": width, "height": 800})
+    page.evaluate(OPEN_ALL)
+    for size in ("100%", "140%"):  # 140 %: as if every text were that much longer
+        page.evaluate(f"document.documentElement.style.fontSize = '{size}'")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_without_javascript_everything_can_be_read(opened):
+    page = opened(gpt_scan(), java_script_enabled=False)
+    assert page.locator("h1").inner_text().startswith("Attention is 44")
+    assert not page.locator("#switch-language").is_visible()
+    page.locator("#group-A > summary").click()
+    assert page.locator("#group-A").get_by_text("blocks.0.attn", exact=True).is_visible()
+
+
+def test_a_fragment_opens_its_group_without_javascript(opened):
+    page = opened(gpt_scan(), fragment="#findings", java_script_enabled=False)
+    assert page.locator("#findings").is_visible()
+    page = opened(rich_scan(), fragment="#f1", java_script_enabled=False)
+    assert page.locator("#f1 .inside").is_visible()
+
+
+def test_the_language_can_be_switched_and_back(opened):
+    page = opened(gpt_scan())
+    assert page.locator("h1").inner_text().startswith("Attention is")
+    page.locator("#switch-language").click()
+    assert page.locator("h1").inner_text().startswith("注意力占")
+    assert page.evaluate("document.documentElement.lang") == "zh-Hans"
+    page.locator("#switch-language").click()
+    assert page.evaluate("document.documentElement.lang") == "en"
+
+
+def test_no_text_stays_in_the_other_language(opened):
+    page = opened(gpt_scan(), "zh")
+    page.evaluate(OPEN_ALL)
+    words = page.locator("main h2, main h3, thead th, dt, caption, .bar-title, nav").all_inner_texts()
+    for text in words:
+        if text and not any("\u4e00" <= letter <= "\u9fff" for letter in text):
+            assert text in {
+                "attnprobe",
+                "torch",
+                "Python",
+                "fvcore",
+                "transformers",
+                "lengths",
+                "FLOPs",
+                "Dropout",
+            } or ("blocks." in text), text
+
+
+def background(page: Page) -> str:
+    return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+def test_the_theme_follows_the_system_and_can_be_chosen(opened):
+    light, dark = background(opened(gpt_scan())), background(opened(gpt_scan(), color_scheme="dark"))
+    assert light != dark
+    page = opened(gpt_scan())
+    page.locator("#switch-theme").click()
+    assert background(page) == light
+    page.locator("#switch-theme").click()
+    assert background(page) == dark
+    page.reload()
+    assert background(page) == dark
+    page.locator("#switch-theme").click()
+    assert background(page) == light
+
+
+def test_print_is_light_and_complete(opened):
+    ink = "getComputedStyle(document.body).color"
+    light = opened(gpt_scan()).evaluate(ink)
+    page = opened(gpt_scan(), color_scheme="dark")
+    for _ in ("light", "dark"):
+        page.locator("#switch-theme").click()
+    assert page.evaluate(ink) != light
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate(ink) == light
+    assert not page.locator(".top").is_visible()
+    before = open_count(page)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert open_count(page) == page.locator("details").count()
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert open_count(page) == before
+
+
+def test_everything_is_reached_by_keyboard(opened):
+    page = opened(gpt_scan())
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.parentElement.id") == "group-A":
+            break
+    page.keyboard.press("Enter")
+    assert page.locator("#group-A").get_attribute("open") is not None
+
+
+def test_groups_are_found_by_typing(opened):
+    page = opened(wide_scan(30, is_grouped=False))
+    page.keyboard.press("/")
+    page.keyboard.type("BLOCKS.7.")
+    assert page.locator(".group:visible").count() == 1
+    assert page.locator("#filter-count").inner_text() == "1 / 30"
+    page.locator("#open-all").click()
+    assert page.locator(".group[open]").count() == 1
+    page.locator("#filter").fill("")
+    assert page.locator(".group:visible").count() == 30
+
+
+def test_the_page_works_in_a_sandboxed_frame_without_storage(opened, tmp_path):
+    page = opened(gpt_scan())
+    outer = tmp_path / "outer.html"
+    outer.write_text('<iframe sandbox="allow-scripts" src="report.html" width="900" height="700"></iframe>')
+    page.goto(outer.as_uri())
+    frame = page.frames[1]
+    frame.locator("#switch-theme").click()
+    frame.locator("#switch-language").click()
+    assert frame.locator("h1").inner_text().startswith("注意力占")
+    assert page.logged == []
+
+
+def test_bars_keep_their_colors_where_colors_are_forced(opened):
+    page = opened(gpt_scan(), forced_colors="active")
+    fills = page.evaluate(
+        "[...document.querySelectorAll('.fills .strong')].map((e) => getComputedStyle(e).fill)"
+    )
+    assert set(fills) != {"rgb(0, 0, 0)"}
