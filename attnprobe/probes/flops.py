@@ -78,7 +78,7 @@ def _backward(trace: Trace, tally: Tally, site: str) -> Iterator[_Result]:
 
 def _effective(trace: Trace, tallies: Sequence[Tally]) -> Iterator[_Result]:
     """Useful and executed FLOPs per site, and their sums for the model where every site's is known."""
-    totals: dict[str, float | None] = {"flops_useful": 0.0, "flops_executed": 0.0}
+    totals: dict[str, float | None] = {"flops_useful": 0, "flops_executed": 0}
     for site, core, tally in zip(trace.sites, trace.cores, tallies, strict=True):
         shares = {
             "flops_useful": (visible_share(trace, site, core), "the values of the mask were not seen"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from attnprobe.probes.counting.call import calls
-from attnprobe.probes.counting.tally import TraceFlops, count
+from attnprobe.probes.counting.call import OpCall, calls
+from attnprobe.probes.counting.tally import TraceFlops, belongs_to_model, count, origin
 from attnprobe.probes.roofline_model.decode import model_decode, site_decode
 from attnprobe.probes.roofline_model.devices import Device, device_of_gpu, find_device
-from attnprobe.probes.roofline_model.work import op_work, ops_of, predict
+from attnprobe.probes.roofline_model.work import Work, op_work, predict
 from attnprobe.records import Metric, NotMeasured, Prediction, Probe, ProbeResult, Subject, Trace
 
 METRICS = (
@@ -53,30 +53,40 @@ def _device(subject: Subject) -> tuple[Device | None, str]:
 
 def _predictions(trace: Trace, counted: TraceFlops, device: Device) -> Iterator[Prediction]:
     """For the model ("") and for the first site of every group."""
-    called = calls(trace)
-    first: dict[str, int] = {}
-    for index, site in enumerate(trace.sites):
-        first.setdefault(site.group, index)
-    pieces: tuple[int | None, ...] = (None, *first.values())
-    for piece in pieces:
-        name = "" if piece is None else trace.sites[piece].id
-        forward = [
-            op_work(call, trace, counted) for call in ops_of(called, trace, backward=False, site=piece)
-        ]
-        yield predict(forward, device, "prefill", name)
+    pieces = _pieces(trace)
+    first: dict[str, int | None] = {"": None}
+    for number, site in enumerate(trace.sites):
+        first.setdefault(f"group {site.group}", number)
+    prefill = [call for call in pieces[None] if call.op.phase == "forward"]
+    for index in first.values():
+        name = "" if index is None else trace.sites[index].id
+        works = [(call.op.phase, op_work(call, trace, counted)) for call in pieces.get(index, ())]
+        yield predict((work for phase, work in works if phase == "forward"), device, "prefill", name)
         if trace.backward:
-            step = [
-                op_work(call, trace, counted) for call in ops_of(called, trace, backward=True, site=piece)
-            ]
-            yield predict(step, device, "training", name)
-        prefill = ops_of(called, trace, backward=False)
-        one_token = (
-            model_decode(prefill, trace, counted)
-            if piece is None
-            else site_decode(piece, prefill, trace, counted)
-        )
+            yield predict((work for _, work in works), device, "training", name)
+        one_token = _one_token(index, prefill, trace, counted)
         if one_token:
             yield predict(one_token, device, "decode", name)
+
+
+def _pieces(trace: Trace) -> dict[int | None, list[OpCall]]:
+    """Ops of the whole model (None) and of every site, by its index; the loss belongs to neither."""
+    found: dict[int | None, list[OpCall]] = {None: []}
+    for call in calls(trace):
+        if belongs_to_model(call.op, trace):
+            found[None].append(call)
+            owner = trace.site_of_op.get(origin(call.op))
+            if owner is not None:
+                found.setdefault(owner[0], []).append(call)
+    return found
+
+
+def _one_token(
+    site: int | None, prefill: Sequence[OpCall], trace: Trace, counted: TraceFlops
+) -> Sequence[Work]:
+    if site is None:
+        return model_decode(prefill, trace, counted)
+    return site_decode(site, prefill, trace, counted)
 
 
 probe = Probe(name="roofline", depth="static", metrics=METRICS, run=_run)

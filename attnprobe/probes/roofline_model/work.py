@@ -8,7 +8,7 @@ from typing import Literal
 
 from attnprobe.probes.counting.call import OpCall
 from attnprobe.probes.counting.formulas import is_fused_attention
-from attnprobe.probes.counting.tally import TraceFlops, belongs_to_model, origin
+from attnprobe.probes.counting.tally import TraceFlops, origin
 from attnprobe.probes.counting.visible import visible_share
 from attnprobe.probes.roofline_model.devices import Device
 from attnprobe.probes.roofline_model.traffic import traffic_bytes
@@ -56,17 +56,6 @@ def op_work(call: OpCall, trace: Trace, counted: TraceFlops) -> Work:
         if core.is_causal_flag:
             flops *= visible_share(trace, site, core) or 1.0
     return Work(flops, traffic_bytes(call), _dtype(call))
-
-
-def ops_of(calls: Iterable[OpCall], trace: Trace, *, backward: bool, site: int | None = None) -> list[OpCall]:
-    """Ops of the model, or of one site: of the forward, and of backward and recomputation when asked for."""
-    return [
-        call
-        for call in calls
-        if belongs_to_model(call.op, trace)
-        and (backward or call.op.phase == "forward")
-        and (site is None or trace.site_of_op.get(origin(call.op), (None, ""))[0] == site)
-    ]
 
 
 def _dtype(call: OpCall) -> str:
