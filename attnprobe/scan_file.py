@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from attnprobe.errors import InternalError, ScanFileError
 from attnprobe.finite_numbers import without_non_finite
 from attnprobe.records import SCHEMA_VERSION, Scan
+from attnprobe.strict_json import parse_object
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -46,7 +47,7 @@ def load(text: str) -> Scan:
     """
     from pydantic import ValidationError
 
-    data = _parsed(text)
+    data = parse_object(text, MAX_BYTES)
     _check_schema(data)
     data["model"] = _renamed(data.get("model"))
     try:
@@ -108,47 +109,6 @@ def _plain(value: Any) -> Any:
             _FILE_KEYS.get(part.name, part.name): _plain(getattr(value, part.name)) for part in fields(value)
         }
     raise InternalError(f"a scan holds a {type(value).__name__}, which is not plain data")
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    if len(text) > MAX_BYTES:
-        raise ScanFileError(f"the scan is larger than {MAX_BYTES // 2**20} MiB")
-    if text.lstrip("\ufeff \t\r\n").startswith("<"):
-        raise ScanFileError("this is a web page, not a saved scan", hint="Give the .json file beside it.")
-    try:
-        data = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
-    except RecursionError:
-        raise ScanFileError("the scan is nested too deeply") from None
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        is_cut = error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated string")
-        what = "ends early" if is_cut else "is not JSON"
-        raise ScanFileError(f"the scan {what}: {error.msg} at {where}") from None
-    except ValueError as error:  # an integer of more digits than Python converts
-        raise ScanFileError(f"the scan is not JSON that we read: {error}") from None
-    if not isinstance(data, dict):
-        raise ScanFileError("this is JSON, but not a saved scan: the outermost value is not an object")
-    return data
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ScanFileError(f"the scan gives the key {twice[:80]!a} twice in one object")
-    return found
-
-
-def _refuse(literal: str) -> float:
-    raise ScanFileError(f"the scan holds {literal}, which is not a JSON number")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if number in (float("inf"), float("-inf")):
-        raise ScanFileError(f"the scan holds the number {digits[:40]}, which is too large")
-    return number
 
 
 def _check_schema(data: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ import pytest
 from sample_scans import METRICS, gpt_scan, gpt_site
 
 from attnprobe.records import NotMeasured
+from attnprobe.report.parts import describe
 from attnprobe.report.parts import sites as of
 from attnprobe.report.parts.gaps import gaps
 
@@ -62,7 +63,7 @@ def test_a_reason_of_the_site_itself_goes_before_that_of_the_model():
     ],
 )
 def test_a_site_is_described_in_words(changes, words):
-    assert of.description(replace(gpt_site(3), **changes)).en == words
+    assert describe.description(replace(gpt_site(3), **changes)).en == words
 
 
 @pytest.mark.parametrize(
@@ -78,15 +79,15 @@ def test_a_site_is_described_in_words(changes, words):
 )  # fmt: skip
 def test_a_mask_is_described_in_words(changes, words):
     site = replace(gpt_site(0), visible_share=0.2188)
-    assert of.mask(replace(site, **changes)).en.replace("\u00a0", " ") == words
+    assert describe.mask(replace(site, **changes)).en.replace("\u00a0", " ") == words
 
 
 def test_a_usual_scale_is_named():
-    assert of.scale(gpt_site(0)) == "0.125 = 1/√64"
-    assert of.scale(replace(gpt_site(0), scale=0.2)) == "0.2"
-    assert of.scale(replace(gpt_site(0), scale=1.0)).en == "1: the scores are not scaled"
-    assert of.scale(replace(gpt_site(0), scale=None)).en == "not known"
-    assert of.scale(replace(gpt_site(0), head_dim=0)) == "0.125"
+    assert describe.scale(gpt_site(0)) == "0.125 = 1/√64"
+    assert describe.scale(replace(gpt_site(0), scale=0.2)) == "0.2"
+    assert describe.scale(replace(gpt_site(0), scale=1.0)).en == "1: the scores are not scaled"
+    assert describe.scale(replace(gpt_site(0), scale=None)).en == "not known"
+    assert describe.scale(replace(gpt_site(0), head_dim=0)) == "0.125"
 
 
 def test_one_reason_is_read_once():

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import count as count_from
 
-from attnprobe.records import Curve, Number, Scan
+from attnprobe.records import Scan
 from attnprobe.report.page.axes import LogAxis, apart, ticks
 from attnprobe.report.page.elements import Column, Table
-from attnprobe.report.parts.catalogue import Text, Words, join, say
+from attnprobe.report.page.series import Series, series
+from attnprobe.report.parts.catalogue import Text, Words, say
 from attnprobe.report.parts.names import metric_title, shown, unit_of
 from attnprobe.report.parts.order import metric_place
 from attnprobe.report.parts.quantities import count
-from attnprobe.report.parts.safe_text import safe
-from attnprobe.report.parts.sites import SiteGroup, site_groups
 
 WIDTH, HEIGHT = 560, 300
 LEFT, RIGHT, TOP, BOTTOM = 62, 470, 16, 262  # the plot; labels of the lines stand to its right
@@ -57,51 +56,11 @@ class Chart:
     note: Words
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
-    """A curve with its name, before it is drawn."""
-
-    letter: str
-    label: Words
-    lengths: tuple[int, ...]
-    values: tuple[Number, ...]
-
-
 def charts(scan: Scan) -> tuple[Chart, ...]:
     """All charts that can be drawn."""
     order = sorted({curve.metric for curve in scan.curves}, key=metric_place)
     drawn = (_chart(scan, metric, f"c{number}") for number, metric in enumerate(order, start=1))
     return tuple(chart for chart in drawn if chart)
-
-
-def series(scan: Scan, metric: str) -> tuple[Series, ...]:
-    """The whole model, then a curve per group: the sum over its sites, or one site where not all have one."""
-    curves = {curve.site: curve for curve in scan.curves if curve.metric == metric and _drawable(curve)}
-    found = [Series("", say("series.model"), curves[""].lengths, curves[""].values)] if "" in curves else []
-    for group in site_groups(scan):
-        own = [curves[site.id] for site in group.sites if site.id in curves]
-        found += [_group_series(group, own)] if own else []
-    known = {site.id for site in scan.sites} | {""}
-    found += [Series("*", safe(c.site), c.lengths, c.values) for c in curves.values() if c.site not in known]
-    return tuple(found)
-
-
-def _drawable(curve: Curve) -> bool:
-    return (
-        len(curve.lengths) > 1
-        and len(curve.lengths) == len(curve.values)
-        and min(*curve.values, *curve.lengths) > 0
-    )
-
-
-def _group_series(group: SiteGroup, curves: list[Curve]) -> Series:
-    """The sum over the sites of a group; one may stand for all, since identical sites form a group."""
-    first, sites = curves[0], len(group.sites)
-    if len(curves) == sites and all(curve.lengths == first.lengths for curve in curves):
-        values = tuple(sum(column) for column in zip(*(curve.values for curve in curves), strict=True))
-    else:
-        values = tuple(value * sites for value in first.values)
-    return Series(group.letter, join((group.name, group.times), "list.space"), first.lengths, values)
 
 
 def _chart(scan: Scan, metric: str, anchor: str) -> Chart | None:

@@ -9,14 +9,14 @@ from rich.padding import Padding
 from rich.table import Table
 
 from attnprobe.records import CostShare, Scan
-from attnprobe.report.parts import sites as of
+from attnprobe.report.parts import describe as of
 from attnprobe.report.parts.catalogue import Words, join, say, say_or
 from attnprobe.report.parts.costs import by_metric
 from attnprobe.report.parts.names import metric_title, shown
 from attnprobe.report.parts.order import part_place
 from attnprobe.report.parts.quantities import count, percent
 from attnprobe.report.parts.safe_text import safe
-from attnprobe.report.parts.sites import SiteGroup, site_groups
+from attnprobe.report.parts.sites import SiteGroup, site_groups, total
 from attnprobe.report.summary.blocks import Voice
 
 Groups = Sequence[SiteGroup]
@@ -71,7 +71,7 @@ def _side_by_side(scan: Scan, voice: Voice, groups: Groups, metrics: list[str]) 
         name = voice.text(join((group.name, group.times), "list.space"))
         names.add_row(letter, name.append("   ").append_text(voice.text(_what(group), "dim")))
         cells = [_heads(group), of.lengths(site), of.kernel(site)]
-        cells += [shown(scan, metric, of.total(group.sites, metric)) for metric in metrics]
+        cells += [shown(scan, metric, total(group.sites, metric)) for metric in metrics]
         table.add_row(letter, *(voice.text(cell) for cell in cells))
     return Group(names, table)
 
@@ -81,7 +81,7 @@ def _stacked(scan: Scan, voice: Voice, groups: Groups, metrics: list[str]) -> Re
     for group in groups:
         site = group.sites[0]
         costs = [
-            join((_short(scan, name), shown(scan, name, of.total(group.sites, name))), "list.space")
+            join((_short(scan, name), shown(scan, name, total(group.sites, name))), "list.space")
             for name in metrics
         ]
         shape = join((_heads(group), of.lengths(site), of.kernel(site)), "list.dot")
