@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,7 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-_COPY_LIMIT = 2**31  # bytes of parameters that are copied to notice a forward that writes into its own weights
+_COPY_LIMIT = (
+    2**31
+)  # bytes of parameters that are copied to notice a forward that writes into its own weights
 
 
 @contextmanager
@@ -27,6 +30,18 @@ def borrowed(module: nn.Module, *, train: bool) -> Iterator[None]:
         stack.enter_context(_tensors(module))
         stack.enter_context(_training(module, train))
         yield
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Reference counts alone free memory: when something dies depends on the run, not on the collector's mood."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @contextmanager
@@ -66,7 +81,11 @@ def _numpy_random() -> Any:
 
 @contextmanager
 def _process_flags() -> Iterator[None]:
-    fast, grad, dtype = torch.backends.mha.get_fastpath_enabled(), torch.is_grad_enabled(), torch.get_default_dtype()
+    fast, grad, dtype = (
+        torch.backends.mha.get_fastpath_enabled(),
+        torch.is_grad_enabled(),
+        torch.get_default_dtype(),
+    )
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
@@ -105,7 +124,9 @@ def _tensors(module: nn.Module) -> Iterator[None]:
     buffers = {id(buffer) for buffer in module.buffers()}
     small = sum(tensor.nbytes for tensor in tensors.values()) <= _COPY_LIMIT
     copies = [
-        (tensor, tensor.detach().clone()) for key, tensor in tensors.items() if (small or key in buffers) and _is_plain(tensor)
+        (tensor, tensor.detach().clone())
+        for key, tensor in tensors.items()
+        if (small or key in buffers) and _is_plain(tensor)
     ]
     try:
         for tensor, _ in gradients:
@@ -122,7 +143,13 @@ def _tensors(module: nn.Module) -> Iterator[None]:
 
 def _tensors_of(part: nn.Module) -> Iterator[torch.Tensor]:
     for value in part.__dict__.values():
-        items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else (value,)
+        items = (
+            value.values()
+            if isinstance(value, dict)
+            else value
+            if isinstance(value, (list, tuple))
+            else (value,)
+        )
         yield from (item for item in items if isinstance(item, torch.Tensor))
 
 
@@ -133,4 +160,8 @@ def _is_plain(tensor: torch.Tensor) -> bool:
 def _same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
     if one.shape != other.shape:
         return False
-    return bool(torch.equal(one.detach().view(-1).view(torch.uint8), other.view(-1).view(torch.uint8))) if one.numel() and one.is_contiguous() else bool(torch.equal(one, other))
+    return (
+        bool(torch.equal(one.detach().view(-1).view(torch.uint8), other.view(-1).view(torch.uint8)))
+        if one.numel() and one.is_contiguous()
+        else bool(torch.equal(one, other))
+    )

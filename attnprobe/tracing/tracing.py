@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
+from attnprobe.borrowing import without_garbage_collection
 from attnprobe.records import BlindSpot, Core, LoadedModel, Op, Trace
 from attnprobe.tracing.assembling.merging import merged
 from attnprobe.tracing.assembling.sites import assemble
@@ -26,6 +27,11 @@ def trace(
     Raises:
         ModelError: The forward or the backward raised.
     """
+    with without_garbage_collection():
+        return _trace(model, train=train, backward=backward, seed=seed, with_lines=with_lines)
+
+
+def _trace(model: LoadedModel, *, train: bool, backward: bool, seed: int, with_lines: bool) -> Trace:
     captured = capture_step(model, train=train, backward=backward, seed=seed, with_lines=with_lines)
     scene, cores = understand(captured.ops, captured.tensors, captured.forward_end)
     cores = merged(scene, cores)
