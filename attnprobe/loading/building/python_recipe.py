@@ -31,7 +31,7 @@ def recipe_of_module(module: ModuleType, entry_name: str, target: str) -> Recipe
         entry=f"{shown(target)}:{entry.label}",
         build=lambda: build_from(entry, target),
         instance=entry.instance,
-        propose=_propose,
+        propose=propose,
         example_inputs=_hook(module, "example_inputs", target),
         loss=_hook(module, "loss", target),
         causal=causal if isinstance(causal, bool) else None,
@@ -41,7 +41,7 @@ def recipe_of_module(module: ModuleType, entry_name: str, target: str) -> Recipe
     )
 
 
-def _propose(module: nn.Module, sampler: Sampler) -> Proposals:
+def propose(module: nn.Module, sampler: Sampler) -> Proposals:
     """A model of transformers' says more about its inputs than its layers do."""
     of_transformers = any(kind.__name__ == "PreTrainedModel" for kind in type(module).__mro__)
     return (propose_for_transformers if of_transformers else plain.propose)(module, sampler)

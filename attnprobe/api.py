@@ -1,0 +1,139 @@
+"""The Python API: what the command line does, in this process and on models that are already there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import NoneType
+from typing import TYPE_CHECKING, Any
+
+from attnprobe import scan_file
+from attnprobe.errors import UsageError
+from attnprobe.records import Scan, ScanOptions
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from attnprobe.loading.building.recipe import Recipe
+
+Progress = Callable[[str, str, float | None], None]
+
+
+def scan(
+    model: nn.Module,
+    inputs: Any = None,
+    loss: Callable[[Any, Any], Any] | None = None,
+    *,
+    name: str = "",
+    causal: bool | None = None,
+    device: str | None = None,
+    target_device: str | None = None,
+    static: bool = False,
+    train: bool = False,
+    backward: bool = True,
+    batch_size: int | None = None,
+    seq_len: int | None = None,
+    lengths: Iterable[int] = (),
+    repeats: int = 7,
+    warmup: int = 2,
+    seed: int = 0,
+    probes: Iterable[str] = (),
+    skip_probes: Iterable[str] = (),
+    progress: Progress | None = None,
+) -> Scan:
+    """Find and measure every attention of a model. The model is given back exactly as it was.
+
+    Args:
+        model: Any module.
+        inputs: What it is called with: a tensor, a tuple (positional arguments), a dict (keyword arguments), or
+            a list of such batches. None: synthesised, and the scan says what was guessed.
+        loss: loss(outputs, inputs) -> scalar. None: the model's own, or a fixed random projection.
+        name: How the scan names the model. Empty: its class.
+        causal: True when the model must not see the future.
+        device: Where measured runs happen: "cpu", "cuda", "cuda:1". None: where the model is.
+        target_device: The device of the predicted times, "h200".
+        static: Shapes only, nothing is computed.
+        train: Layers in training mode (dropout on).
+        backward: Whether gradients are computed.
+        batch_size: Samples of synthesised inputs.
+        seq_len: Length of synthesised inputs.
+        lengths: Of the cost-against-length curves. Empty: chosen.
+        repeats: Timed runs.
+        warmup: Runs before the timed ones.
+        seed: Of every random number.
+        probes: Names of the probes to run. Empty: all.
+        skip_probes: Names of probes to leave out.
+        progress: Called as progress(stage, "start", None), then progress(stage, outcome, seconds).
+
+    Raises:
+        UsageError: An argument is not of its kind.
+        ModelError: The model raised.
+    """
+    import torch
+    from torch import nn
+
+    from attnprobe.loading.building.assemble import assemble
+    from attnprobe.loading.building.process_state import process_state_kept
+    from attnprobe.pipeline import scan_model
+
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"scan() got a model of type {type(model).__name__}; expected a torch.nn.Module")
+    if not isinstance(inputs, (torch.Tensor, tuple, list, Mapping, NoneType)):
+        raise UsageError(
+            f"scan() got inputs of type {type(inputs).__name__}; expected a tensor, tuple, dict, or list of those"
+        )
+    options = ScanOptions(
+        target=name or type(model).__name__,
+        batch_size=batch_size,
+        seq_len=seq_len,
+        device=device or _home(model),
+        target_device=target_device,
+        static=static,
+        train=train,
+        backward=backward,
+        lengths=tuple(lengths),
+        repeats=repeats,
+        warmup=warmup,
+        seed=seed,
+        probes=tuple(probes),
+        skip_probes=tuple(skip_probes),
+    )
+    with process_state_kept(seed):
+        loaded = assemble(_recipe(model, inputs, loss, options.target, causal), options, fake=False)
+    return scan_model(loaded, options, progress or _silent)
+
+
+def load_scan(path: str | Path) -> Scan:
+    """The scan saved in a file.
+
+    Raises:
+        ScanFileError: It cannot be read, or holds no scan.
+    """
+    return scan_file.read(Path(path))
+
+
+def _recipe(
+    model: nn.Module, inputs: Any, loss: Callable[[Any, Any], Any] | None, name: str, causal: bool | None
+) -> Recipe:
+    from attnprobe.loading.building.python_recipe import propose
+    from attnprobe.loading.building.recipe import Recipe
+
+    return Recipe(
+        entry=name,
+        build=lambda: model,
+        instance=model,
+        propose=propose,
+        example_inputs=None if inputs is None else lambda: inputs,
+        loss=loss,
+        causal=causal,
+        how_to_give_inputs="Give the inputs: attnprobe.scan(model, inputs).",
+    )
+
+
+def _home(model: nn.Module) -> str:
+    parameter = next(model.parameters(), None)
+    return "cpu" if parameter is None else str(parameter.device)
+
+
+def _silent(stage: str, state: str, seconds: float | None) -> None:
+    pass
