@@ -47,12 +47,12 @@ def _forward_peak(subject: Subject) -> Iterator[_Result]:
     trace, length = subject.trace, scanned_length(subject.trace)
     metric = "peak_forward_bytes"
     if trace.backward:
-        if subject.retrace is None or length is None:
-            reason = "the model could not be traced again without gradients"
+        if subject.retrace is None:
+            reason = "the model cannot be traced again without gradients"
             yield NotMeasured(metric=metric, site="", reason=reason)
             return
         try:
-            trace = subject.retrace(length)
+            trace = subject.retrace(length or 0)  # 0: at the scanned length, whatever it is
         except AttnprobeError as error:
             yield NotMeasured(metric=metric, site="", reason=error.message)
             return

@@ -2,7 +2,8 @@
 
 A feed-forward layer is a product with a weight, an activation, and a product with another weight, with
 nothing but elementwise work (gates, dropout), moves and views between. A normalisation, a softmax or
-another product ends the search. Products of attention sites never count as feed-forward.
+another product ends the search. Products of attention sites never count as feed-forward, nor do those of
+recurrent layers, whose weights meet again what they made.
 """
 
 from __future__ import annotations
@@ -65,7 +66,10 @@ class _Walk:
         self._producer: dict[int, int] = {}  # tensor id -> the op that made or last changed it
         self._sources: dict[int, tuple[int, ...]] = {}  # op -> the ops that made what it reads
         self._activated: set[int] = set()  # ops behind an activation, with only passed ops between
-        self._products: set[int] = set()  # products with a weight, outside attention
+        self._products: dict[
+            int, frozenset[int]
+        ] = {}  # products outside attention -> storages of their weights
+        self._recurrent: set[int] = set()  # weights that meet again what they made: of a recurrent layer
         self._weights = {t.storage for t in trace.tensors if t.origin.startswith("parameter:")}
 
     def see(self, call: OpCall) -> set[int]:
@@ -85,12 +89,17 @@ class _Walk:
 
     def _ended_layer(self, call: OpCall, is_activated: bool) -> set[int]:
         index = call.op.index
-        has_weight = any(tensor.storage in self._weights for tensor in call.inputs)
-        if not has_weight or index in self._trace.site_of_op or is_convolution(call.op.name):
+        weights = frozenset(tensor.storage for tensor in call.inputs) & self._weights
+        if not weights or index in self._trace.site_of_op or is_convolution(call.op.name):
             return set()
-        self._products.add(index)
+        self._products[index] = weights
         layer = self._back_from(index) if is_activated else set()
-        return layer | {index} if layer & self._products else set()
+        before = layer & self._products.keys()
+        if any(weights & self._products[product] for product in before):
+            self._recurrent |= weights
+        if any(self._products[product] & self._recurrent for product in {index} | before):
+            return set()
+        return layer | {index} if before else set()
 
     def _back_from(self, index: int) -> set[int]:
         """The ops between a product and the products with weights before it, those included.

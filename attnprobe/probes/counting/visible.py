@@ -46,7 +46,12 @@ def cpu_flash_pairs(q_len: int, kv_len: int) -> int:
 
 
 def visible_share(trace: Trace, site: AttentionSite, core: Core) -> float | None:
-    """Share of the L x S pairs that flag or masks let through; None when a mask's values were not seen."""
+    """Share of the L x S pairs that flag or masks let through; None when a mask's values were not seen.
+
+    Linear attention has no pairs: all that it computes is useful.
+    """
+    if core.mechanism == "linear":
+        return 1.0
     masks = [trace.ops[index].mask for index in core.mask_ops]
     if core.is_causal_flag and not masks:
         offset = 0 if _fused_name(trace, core).startswith(_TOP_LEFT) else core.kv_len - core.q_len

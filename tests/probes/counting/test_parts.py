@@ -92,6 +92,25 @@ def test_an_activation_before_a_norm_is_not() -> None:
     assert set(flops_of_parts(Block(head), torch.randn(3, 5, 8))) == {"other"}
 
 
+class Recurrent(nn.Module):
+    """h = tanh(W x + U h) over 4 steps, and a product with the last h."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w, self.u, self.head = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = torch.zeros_like(x[:, 0])
+        for step in self.w(x).unbind(1):
+            hidden = torch.tanh(step + self.u(hidden))
+        return self.head(hidden)
+
+
+@pytest.mark.parametrize("make", [Recurrent, lambda: nn.GRU(8, 8, num_layers=2)])
+def test_recurrent_layers_are_not_feed_forward(make: Callable[[], nn.Module]) -> None:
+    assert set(flops_of_parts(make(), torch.randn(3, 4, 8))) == {"other"}
+
+
 def test_convolutions_are_a_part_of_their_own() -> None:
     model = nn.Sequential(nn.Conv1d(4, 6, 3), nn.ReLU(), nn.Conv1d(6, 4, 1))
     assert flops_of_parts(model, torch.randn(2, 4, 9)) == {

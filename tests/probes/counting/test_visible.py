@@ -114,6 +114,10 @@ def test_a_mask_whose_values_were_not_seen_has_no_share() -> None:
     assert visible_share(trace, site, core) is None
 
 
+def test_linear_attention_has_no_pairs_to_hide() -> None:
+    assert visible_share(*fused("aten.bmm.default", mask(0.5), mechanism="linear")) == 1.0
+
+
 def test_products_and_masked_kernels_compute_every_pair() -> None:
     assert executed_share(*fused(summary=mask(0.25))) == 1.0
     assert executed_share(*fused("aten.bmm.default", summary=mask(0.5))) == 1.0
