@@ -54,6 +54,13 @@ def test_a_figure_that_is_not_known_says_so():
     assert figures["Parameters"].value == "271\u00a0M"
 
 
+def test_what_was_measured_stands_beside_what_was_predicted():
+    totals = {"peak_training_bytes": 2048, "measured_peak_training_bytes": 3072, "forward_ms": 8.0,
+              "forward_ms_spread": 0.25}  # fmt: skip
+    notes = [both(figure.note).en for figure in summary(replace(gpt_scan(), totals=totals)).figures]
+    assert notes[1:] == ["measured: 3\u00a0KiB", "spread: 250\u00a0µs"]
+
+
 def test_the_warning_counts_what_was_not_seen():
     assert both(summary(rich_scan()).warning).en == (
         "Not everything was seen: 1 part could not be traced, 1 op has no formula, "

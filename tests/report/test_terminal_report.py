@@ -64,6 +64,11 @@ def test_no_attention_is_said_and_no_empty_table_is_drawn():
     assert "Where the cost is" not in text
 
 
+def test_stages_can_be_left_out_where_progress_has_shown_them():
+    assert "640 ms" in summary_text(gpt_scan(), "en")
+    assert "640 ms" not in summary_text(gpt_scan(), "en", has_stages=False)
+
+
 def test_many_groups_are_cut_and_counted():
     assert "and 80 more groups, in the report" in summary_text(wide_scan(100, is_grouped=False), "en")
 

@@ -66,8 +66,16 @@ def _parameters(scan: Scan) -> Fact:
 
 def _figure(scan: Scan, name: str) -> Fact:
     value = scan.totals[name]
-    note = say("figure.not_measured") if value is None else ""
+    note = _measured_too(scan, name) if value is not None else say("figure.not_measured")
     return Fact(metric_title(scan, name), shown(scan, name, value), note)
+
+
+def _measured_too(scan: Scan, name: str) -> Words:
+    """Beside a prediction, what was measured; beside a time, how far the repeats spread."""
+    measured, spread = (scan.totals.get(other) for other in (f"measured_{name}", f"{name}_spread"))
+    if measured is not None:
+        return say("figure.measured", value=shown(scan, f"measured_{name}", measured))
+    return say("figure.spread", value=shown(scan, name, spread)) if spread is not None else ""
 
 
 def _warning(scan: Scan) -> Words:

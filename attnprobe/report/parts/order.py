@@ -4,6 +4,7 @@ from __future__ import annotations
 
 METRICS = (
     "flops_forward",
+    "flops_second_count",
     "flops_backward",
     "flops_recomputed",
     "flops_core",
@@ -19,7 +20,8 @@ METRICS = (
     "activation_bytes",
     "peak_forward_bytes",
     "peak_training_bytes",
-    "measured_peak_bytes",
+    "measured_peak_forward_bytes",
+    "measured_peak_training_bytes",
     "kv_cache_bytes_per_token",
     "kv_cache_bytes",
     "cross_kv_bytes",
@@ -36,6 +38,9 @@ METRICS = (
     "forward_ms_spread",
     "backward_ms",
     "backward_ms_spread",
+    "kernel_ms",
+    "kernel_count",
+    "product_count",
 )
 PARTS = ("attention", "feed_forward", "convolution")
 _METRIC_PLACES = {name: place for place, name in enumerate(METRICS)}

@@ -23,7 +23,14 @@ _ASCII = str.maketrans(
 _WORKFLOW_COMMAND = re.compile(r"^\s*::|##(?=\[|vso\[)")
 
 
-def summary_text(scan: Scan, language: str, *, width: int = PLAIN_WIDTH, is_colored: bool = False) -> str:
+def summary_text(
+    scan: Scan,
+    language: str,
+    *,
+    width: int = PLAIN_WIDTH,
+    is_colored: bool = False,
+    has_stages: bool = True,
+) -> str:
     """The whole summary.
 
     Args:
@@ -31,6 +38,7 @@ def summary_text(scan: Scan, language: str, *, width: int = PLAIN_WIDTH, is_colo
         language: "en" or "zh".
         width: In columns; from 40.
         is_colored: With ANSI colours.
+        has_stages: With the stages and their seconds; needless where progress has just shown them.
     """
     from rich.console import Console
 
@@ -50,7 +58,7 @@ def summary_text(scan: Scan, language: str, *, width: int = PLAIN_WIDTH, is_colo
         legacy_windows=False,
     )
     blocks = [header(scan, voice)]
-    blocks += [stages(scan, voice)] if scan.stages else []
+    blocks += [stages(scan, voice)] if scan.stages and has_stages else []
     blocks.append(verdict(scan, voice))
     blocks += [cost_table(scan, voice)] if scan.cost_shares else []
     blocks += [group_table(scan, voice)] if scan.sites else []
@@ -63,10 +71,18 @@ def summary_text(scan: Scan, language: str, *, width: int = PLAIN_WIDTH, is_colo
     return "\n".join(lines).strip("\n") + "\n"
 
 
-def print_summary(scan: Scan, stream: TextIO, language: str, *, is_colored: bool | None = None) -> None:
+def print_summary(
+    scan: Scan,
+    stream: TextIO,
+    language: str,
+    *,
+    is_colored: bool | None = None,
+    has_stages: bool = True,
+) -> None:
     """Write the summary to a stream, in its width, its encoding and, on a terminal, in colour."""
     colored = wants_color(stream, os.environ) if is_colored is None else is_colored
-    text = summary_text(scan, language, width=stream_width(stream), is_colored=colored)
+    width = stream_width(stream)
+    text = summary_text(scan, language, width=width, is_colored=colored, has_stages=has_stages)
     stream.write(fitted(text, stream.encoding or "utf-8"))
 
 
