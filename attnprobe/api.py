@@ -45,8 +45,8 @@ def scan(
 
     Args:
         model: Any module.
-        inputs: What it is called with: a tensor, a tuple (positional arguments), a dict (keyword arguments), or
-            a list of such batches. None: synthesised, and the scan says what was guessed.
+        inputs: What it is called with: a tensor, a tuple (positional), a dict (by keyword), or a list of such
+            batches. None: synthesised, and the scan says what was guessed.
         loss: loss(outputs, inputs) -> scalar. None: the model's own, or a fixed random projection.
         name: How the scan names the model. Empty: its class.
         causal: True when the model must not see the future.
@@ -80,7 +80,7 @@ def scan(
         raise UsageError(f"scan() got a model of type {type(model).__name__}; expected a torch.nn.Module")
     if not isinstance(inputs, (torch.Tensor, tuple, list, Mapping, NoneType)):
         raise UsageError(
-            f"scan() got inputs of type {type(inputs).__name__}; expected a tensor, tuple, dict, or list of those"
+            f"scan() got inputs of type {type(inputs).__name__}; expected a tensor, tuple, dict or list"
         )
     options = ScanOptions(
         target=name or type(model).__name__,

@@ -1,7 +1,8 @@
-"""Progress of a scan on stderr: a line per finished stage, a spinner for the running one."""
+"""Progress of a scan on stderr: a line per finished stage, on a terminal a spinner for the running one."""
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -9,58 +10,74 @@ from attnprobe.commands.terminal.failure import visible
 from attnprobe.commands.terminal.session import Session
 
 if TYPE_CHECKING:
-    from rich.status import Status
+    from rich.live import Live
+    from rich.text import Text
 
 _NOT_DONE = ("skipped", "failed", "not ")
-_STAGE_WIDTH = 26
+_STAGE_WIDTH = 18
 
 
 class ProgressLines:
-    """Called as `progress(stage, state, seconds)`; a context, so that no spinner outlives an error."""
+    """Called as `progress(stage, state, seconds)`; a context, so that no spinner outlives an error.
+
+    Where the summary, which lists the stages again, follows on the same terminal, the lines give way to it.
+    """
 
     def __init__(self, session: Session) -> None:
         self._quiet = session.quiet
         self._console = session.console()
-        self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal and not session.quiet
-        self._done, self._other = ("✓", "!") if self._can_print("✓") else ("*", "!")
-        self._status: Status | None = None
+        self._gives_way = sys.stdout.isatty()
+        self._is_rich = self._can_print("✓⠋")
+        self._lines: list[Text] = []
+        self._live: Live | None = None
 
     def __enter__(self) -> ProgressLines:
+        from rich.live import Live
+
+        if self._console.is_terminal and not self._console.is_dumb_terminal and not self._quiet:
+            self._live = Live(console=self._console, refresh_per_second=10)
+            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop()
+        if self._live is not None:
+            self._show("")
+            self._live.transient = error is None and self._gives_way
+            self._live.stop()
 
     def __call__(self, stage: str, state: str, seconds: float | None) -> None:
         """A stage starts (state "start"), or is done (state is what came out of it)."""
         if self._quiet:
             return
-        self._stop()
         if state != "start":
-            self._print(stage, state, seconds)
-        elif self._is_live:
-            from rich.text import Text
+            self._lines.append(self._line(stage, state, seconds))
+        if self._live is not None:
+            self._show(stage if state == "start" else "")
+        elif state != "start":
+            self._console.print(self._lines[-1], soft_wrap=True)
 
-            self._status = self._console.status(Text(visible(stage)))
-            self._status.start()
+    def _show(self, running: str) -> None:
+        """Everything done so far, and the running stage if there is one."""
+        from rich.console import Group
+        from rich.spinner import Spinner
+        from rich.text import Text
 
-    def _print(self, stage: str, outcome: str, seconds: float | None) -> None:
+        assert self._live is not None
+        spinner = Spinner("dots" if self._is_rich else "line", Text(visible(running)), style="cyan")
+        self._live.update(Group(*self._lines, *([spinner] if running else [])))
+
+    def _line(self, stage: str, outcome: str, seconds: float | None) -> Text:
         from rich.text import Text
 
         is_done = not outcome.lower().startswith(_NOT_DONE)
-        mark = (self._done, "green") if is_done else (self._other, "yellow")
+        done = "✓" if self._is_rich else "*"
+        mark = (done, "green") if is_done else ("!", "yellow")
         took = "" if seconds is None else f"{seconds:.1f} s"
-        text = Text.assemble(
+        return Text.assemble(
             "  ", mark, f" {visible(stage):<{_STAGE_WIDTH}} {took:>8}   {visible(outcome)}".rstrip()
         )
-        self._console.print(text, soft_wrap=not self._is_live)
-
-    def _stop(self) -> None:
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
 
     def _can_print(self, text: str) -> bool:
         try:
