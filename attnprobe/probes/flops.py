@@ -42,6 +42,8 @@ def _model(trace: Trace, counted: TraceFlops) -> Iterator[_Result]:
     if model.forward:
         attention = sum(tally.forward for tally in sites)
         yield Measurement(metric="attention_flops_share", site="", value=attention / model.forward)
+    else:
+        yield NotMeasured(metric="attention_flops_share", site="", reason="the forward has no FLOPs")
 
 
 def _with_site_parts(model: Tally, sites: Sequence[Tally]) -> Tally:
@@ -64,6 +66,8 @@ def _sums(trace: Trace, tally: Tally, site: str) -> Iterator[_Result]:
     }
     if tally.forward:
         values["core_flops_share"] = tally.core / tally.forward
+    else:
+        yield NotMeasured(metric="core_flops_share", site=site, reason="the forward has no FLOPs")
     yield from (Measurement(metric=name, site=site, value=value) for name, value in values.items())
     yield from _backward(trace, tally, site)
 

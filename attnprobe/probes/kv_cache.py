@@ -68,6 +68,11 @@ def _run(subject: Subject) -> ProbeResult:
         for metric, value in found.items():
             sums[metric] += value
             measurements.append(Measurement(metric=metric, site=site.id, value=value))
+    if not sums["kv_cache_bytes"]:
+        not_measured += [
+            NotMeasured(metric=metric, site="", reason="no attention of this model keeps a growing cache")
+            for metric in ("kv_cache_bytes_per_token", "kv_cache_bytes")
+        ]
     totals = [Measurement(metric=metric, site="", value=value) for metric, value in sums.items() if value]
     return ProbeResult(
         measurements=(*measurements, *totals),

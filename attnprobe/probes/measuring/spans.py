@@ -75,14 +75,14 @@ def watched(
 
     Args:
         root: The model.
-        names: Qualified names of the modules to watch.
+        names: Qualified names of the modules to watch; names that the model lacks are left out.
         entered: Called before the forward with (name, inputs); what it returns goes to `left`.
         left: Called after the forward with (name, that, outputs); outputs are None when the forward raised.
     """
     modules = dict(root.named_modules())
-    stacks: dict[str, list[Any]] = {name: [] for name in names}
+    stacks: dict[str, list[Any]] = {name: [] for name in names if name in modules}
     with ExitStack() as stack:
-        for name in names:
+        for name in stacks:
 
             def before(_: Any, args: Any, kwargs: Any, name: str = name) -> None:
                 stacks[name].append(entered(name, (args, kwargs)))

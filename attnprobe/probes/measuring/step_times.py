@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from attnprobe.probes.measuring.nodes import NodeTimer
-from attnprobe.probes.measuring.repeats import repeat
+from attnprobe.probes.measuring.repeats import SLOW_MS, repeat
 from attnprobe.probes.measuring.spans import OwnModules, watched
 from attnprobe.probes.measuring.timers import Timer
 from attnprobe.records import LoadedModel, ScanOptions
@@ -40,17 +41,14 @@ def forward_times(model: LoadedModel, options: ScanOptions, own: OwnModules, tim
         _collect(by_call, own, of_site)
         return total
 
+    hooks = watched(
+        model.module,
+        tuple(own.sites),
+        lambda name, _: timer.mark(),
+        lambda name, start, _: calls.setdefault(name, []).append((start, timer.mark())),
+    )
     with torch.no_grad():
-        times: dict[str, Sequence[float]] = {"": repeat(once, options.warmup, options.repeats)}
-        with watched(
-            model.module,
-            tuple(own.sites),
-            lambda name, _: timer.mark(),
-            lambda name, start, _: calls.setdefault(name, []).append((start, timer.mark())),
-        ):
-            measured = repeat(once_watched, options.warmup, options.repeats)
-    times.update({site: values[-len(measured) :] for site, values in of_site.items()})
-    return times
+        return _all_times(once, once_watched, hooks, of_site, own, options)
 
 
 def backward_times(model: LoadedModel, options: ScanOptions, own: OwnModules, timer: Timer) -> Times:
@@ -81,12 +79,29 @@ def backward_times(model: LoadedModel, options: ScanOptions, own: OwnModules, ti
         _collect(nodes.take(), own, of_site)
         return total
 
+    hooks = watched(model.module, tuple(own.sites), nodes.entered, nodes.left)
     with torch.enable_grad():
-        times: dict[str, Sequence[float]] = {"": repeat(once, options.warmup, options.repeats)}
-        with watched(model.module, tuple(own.sites), nodes.entered, nodes.left):
-            measured = repeat(once_watched, options.warmup, options.repeats)
-    times.update({site: values[-len(measured) :] for site, values in of_site.items()})
-    return times
+        return _all_times(once, once_watched, hooks, of_site, own, options)
+
+
+def _all_times(
+    once: Callable[[], float],
+    once_watched: Callable[[], float],
+    hooks: AbstractContextManager[None],
+    of_site: Mapping[str, list[float]],
+    own: OwnModules,
+    options: ScanOptions,
+) -> Times:
+    """The model alone, then under hooks with its sites. A slow model runs under hooks only."""
+    alone: Sequence[float] = ()
+    if not own.sites or once() <= SLOW_MS:
+        alone = repeat(once, options.warmup, options.repeats)
+    if not own.sites:
+        return {"": alone}
+    with hooks:
+        together = repeat(once_watched, options.warmup, options.repeats)
+    sites = {site: values[-len(together) :] for site, values in of_site.items()}
+    return {"": alone or together, **sites}
 
 
 def _collect(

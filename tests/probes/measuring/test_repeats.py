@@ -20,6 +20,11 @@ def test_warm_up_runs_are_not_reported() -> None:
     assert repeat(lambda: next(times), 2, 3) == (1.0, 2.0, 3.0)
 
 
+def test_a_slow_run_is_warmed_up_once() -> None:
+    times = iter([4000.0, 4001.0, 4002.0, 4003.0])
+    assert repeat(lambda: next(times), 3, 7) == (4001.0, 4002.0, 4003.0)
+
+
 def test_spread_is_the_median_distance_from_the_median() -> None:
     assert spread([1.0, 2.0, 3.0, 10.0, 100.0]) == 2.0  # median 3; distances 2, 1, 0, 7, 97
     assert spread([5.0]) == 0
