@@ -87,6 +87,11 @@ class FakeWorld:
             _FAKE_LOGGER.setLevel(self._level)
             self._patches.close()
 
+    @property
+    def twins(self) -> dict[int, int]:
+        """Addresses of fake storages that stand for real ones into which fake data was written."""
+        return self._dispatch.twins
+
     def fake(self, tensor: torch.Tensor) -> torch.Tensor:
         """A tensor of the same shape, dtype and requires_grad without memory. The same fake for the same tensor."""
         if isinstance(tensor, FakeTensor):
@@ -135,6 +140,7 @@ class _RealWhileSmall(TorchDispatchMode):
         super().__init__()
         self.fake_mode = fake_mode
         self._shortcuts = FakeShortcuts(fake_mode)
+        self.twins: dict[int, int] = {}  # address of a fake storage -> of the real one that it stands for
         self._written: dict[int, torch.UntypedStorage] = {}  # real storages that hold fake data by now
 
     @classmethod
@@ -152,7 +158,7 @@ class _RealWhileSmall(TorchDispatchMode):
         if not self._is_fake(tensors) and not _would_be_big(func, args, kwargs, tensors):
             return func(*args, **kwargs)
         if func._schema.is_mutable and tensors:
-            self._taint(func, args, kwargs)
+            return self._write(func, types, args, kwargs)
         if func is _GROUPED_MM:
             return self.grouped_mm(*args, **kwargs)
         return self._shortcuts.run(func, types, args, kwargs)
@@ -176,6 +182,13 @@ class _RealWhileSmall(TorchDispatchMode):
             tensor.untyped_storage().data_ptr() in self._written for tensor in tensors
         )
 
+    def _write(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an op that writes; one that writes into its first argument returns that very tensor."""
+        self._taint(func, args, kwargs)
+        result = self._shortcuts.run(func, types, args, kwargs)
+        is_in_place = func._schema.name.endswith("_") and isinstance(result, torch.Tensor)
+        return args[0] if is_in_place and not isinstance(args[0], FakeTensor) else result
+
     def _taint(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Fake data is about to be written into real tensors: from now on these count as fake."""
         for position, argument in enumerate(func._schema.arguments):
@@ -186,6 +199,7 @@ class _RealWhileSmall(TorchDispatchMode):
                 if not isinstance(tensor, FakeTensor):
                     storage = tensor.untyped_storage()
                     self._written[storage.data_ptr()] = storage
+                    self.twins[self.fake_mode.from_tensor(tensor).untyped_storage()._cdata] = storage._cdata
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
@@ -31,12 +32,15 @@ class Capture:
     Args:
         model: Names for its modules, parameters and buffers.
         with_lines: Whether to look up the user's line of each forward op.
+        twins: Storages that stand for another one (`FakeWorld.twins`).
     """
 
-    def __init__(self, model: nn.Module, *, with_lines: bool = True) -> None:
+    def __init__(
+        self, model: nn.Module, *, with_lines: bool = True, twins: Mapping[int, int] | None = None
+    ) -> None:
         self.ops: list[Op] = []
         self.tensors: list[Tensor] = []
-        self.storages = Storages()
+        self.storages = Storages({} if twins is None else twins)
         self.modules = ModuleStack(model)
         self.is_backward = False  # set once the backward pass starts
         self._model = model
@@ -47,7 +51,7 @@ class Capture:
         self._marked: list[torch.Tensor] = []
         self._node_ops: dict[int, int] = {}  # autograd sequence number -> first forward op of that node
         self._first_sequence = _next_sequence()
-        self._ordinals: dict[tuple[str, int, int], int] = {}  # (module, call, n-th op in it) -> forward op
+        self._ordinals: dict[tuple[str, int, str, int], int] = {}  # (module, call, n-th op in it) -> forward op
         self._filled: dict[int, int] = {}  # storage -> a tensor on it through which computed data was written
         self._stack = ExitStack()
 
@@ -120,7 +124,7 @@ class Capture:
         phase, sequence, forward_op = self._autograd_position()
         name, call = self.modules.current
         if phase == "recompute":
-            forward_op = self._repeated_op(name, call, forward_op)
+            forward_op = self._repeated_op(name, call, str(func), forward_op)
         mask = self._mask(schema.name, args, kwargs, inputs, input_ids) if phase == "forward" else None
         op = Op(
             index, str(func), self._functions.current, phase, arguments, keywords, input_ids, (), name, call,
@@ -189,11 +193,11 @@ class Capture:
     def _index_forward(self, op: Op) -> None:
         if op.sequence >= self._first_sequence:
             self._node_ops.setdefault(op.sequence, op.index)
-        self._ordinals[op.module, op.call, self.modules.count_op()] = op.index
+        self._ordinals[op.module, op.call, op.name, self.modules.count_op(op.name)] = op.index
 
-    def _repeated_op(self, module: str, call: int, fallback: int | None) -> int | None:
-        ordinal = self.modules.count_op()
-        return self._ordinals.get((module, call, ordinal), fallback) if self.modules.is_inside else fallback
+    def _repeated_op(self, module: str, call: int, name: str, fallback: int | None) -> int | None:
+        ordinal = self.modules.count_op(name)
+        return self._ordinals.get((module, call, name, ordinal), fallback) if self.modules.is_inside else fallback
 
     def _mask(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
@@ -11,13 +11,14 @@ from attnprobe.records import MaskSummary
 
 _HIDDEN = -1e4  # an additive mask's entry at or below hides its key
 _MAX_ELEMENTS = 2**27
+Use = Literal["shows", "hides", "added", "subtracted"]  # what True means, or how a float mask meets the scores
 
 
 class MaskReader:
     """Summarises the mask among an op's arguments; the same mask for many layers is read once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int, tuple[int, ...], bool], MaskSummary | None] = {}
+        self._known: dict[tuple[int, int, tuple[int, ...], Use], MaskSummary | None] = {}
         self._kept: list[torch.Tensor] = []  # keeps addresses from being used again
 
     def read(
@@ -32,7 +33,7 @@ class MaskReader:
         found = _mask_among(name, args, kwargs, steering)
         if found is None:
             return None
-        mask, hides = found
+        mask, use = found
         if (
             isinstance(mask, FakeTensor)
             or mask.dim() < 2
@@ -40,17 +41,17 @@ class MaskReader:
             or mask.shape[-1] < 2
         ):
             return None
-        key = (mask.data_ptr(), mask._version, (*mask.shape, *mask.stride()), hides)
+        key = (mask.data_ptr(), mask._version, (*mask.shape, *mask.stride()), use)
         if key not in self._known:
             self._kept.append(mask)
-            self._known[key] = _summarise(mask, hides)
+            self._known[key] = _summarise(mask, use)
         return self._known[key]
 
 
 def _mask_among(
     name: str, args: tuple[Any, ...], kwargs: dict[str, Any], steering: list[torch.Tensor]
-) -> tuple[torch.Tensor, bool] | None:
-    """The mask tensor and whether True hides (as in masked_fill) rather than shows (as in SDPA)."""
+) -> tuple[torch.Tensor, Use] | None:
+    """The mask tensor and how the op uses it."""
 
     def steers(value: Any) -> bool:
         return any(value is tensor for tensor in steering)
@@ -61,20 +62,20 @@ def _mask_among(
             if "attn_mask" in kwargs
             else next((a for a in args[3:5] if steers(a)), None)
         )
-        return (mask, False) if steers(mask) else None
+        return (mask, "shows") if steers(mask) else None
     if name in ("masked_fill", "masked_fill_") and steers(args[1]):
-        return (args[1], True) if _is_hiding_value(args[2]) else None
+        return (args[1], "hides") if _is_hiding_value(args[2]) else None
     if name == "where" and len(args) == 3 and steers(args[0]):
         if _is_hiding_value(args[2]):
-            return args[0], False
-        return (args[0], True) if _is_hiding_value(args[1]) else None
+            return args[0], "shows"
+        return (args[0], "hides") if _is_hiding_value(args[1]) else None
     if name in ("add", "add_", "sub", "sub_") and len(args) >= 2 and isinstance(args[0], torch.Tensor):
-        other = args[1]
-        for mask in (other, args[0]) if name.startswith("add") else (other,):
+        is_sum = name.startswith("add")
+        for mask in args[:2] if is_sum else args[1:2]:
             if steers(mask) and mask.is_floating_point():
-                return mask, False
+                return mask, "added" if is_sum else "subtracted"
     if name == "baddbmm" and steers(args[0]) and args[0].is_floating_point():
-        return args[0], False
+        return args[0], "added"
     return None
 
 
@@ -86,12 +87,14 @@ def _is_hiding_value(value: Any) -> bool:
     return isinstance(value, (int, float)) and value <= _HIDDEN
 
 
-def _summarise(mask: torch.Tensor, hides: bool) -> MaskSummary | None:
+def _summarise(mask: torch.Tensor, use: Use) -> MaskSummary | None:
     mask = mask.detach()
+    if use == "subtracted":
+        mask = -mask
     lowest = 0.0
     is_bias = False
     if mask.dtype == torch.bool or not mask.is_floating_point():
-        visible = mask.bool().logical_not() if hides else mask.bool()
+        visible = mask.bool().logical_not() if use == "hides" else mask.bool()
     else:
         lowest = float(mask.min())
         if not lowest <= _HIDDEN:

@@ -22,7 +22,7 @@ class ModuleStack:
     def __init__(self, model: nn.Module) -> None:
         self._names = {id(module): name for name, module in model.named_modules()}
         self._stack: list[tuple[int, str, int]] = []  # (id, qualified name, call)
-        self._ops: list[int] = [0]  # ops seen so far in each running call; the first entry is outside of all
+        self._ops: list[Counter[str]] = [Counter()]  # ops so far in each running call; the first is outside of all
         self._calls: Counter[str] = Counter()
         self._recomputed: Counter[str] = Counter()
         self._handles: list[Any] = []
@@ -63,7 +63,7 @@ class ModuleStack:
             call = self._calls[name]
             self._calls[name] += 1
         self._stack.append((id(module), name, call))
-        self._ops.append(0)
+        self._ops.append(Counter())
 
     def _leave(self, module: nn.Module, *_: Any) -> None:
         while self._stack:
@@ -71,10 +71,13 @@ class ModuleStack:
             if self._stack.pop()[0] == id(module):
                 return
 
-    def count_op(self) -> int:
-        """Number of this op among those of the innermost running call; nested calls count for themselves."""
-        self._ops[-1] += 1
-        return self._ops[-1]
+    def count_op(self, name: str) -> int:
+        """Number of this op among those of its name in the innermost running call; nested calls count for themselves.
+
+        By name, since a pass without gradients leaves out the `detach` of saved results.
+        """
+        self._ops[-1][name] += 1
+        return self._ops[-1][name]
 
 
 def _is_recomputing() -> bool:

@@ -44,8 +44,10 @@ def capture_step(
     started = time.perf_counter()
     with ExitStack() as stack:
         stack.enter_context(borrowed(model.module, train=train))
-        model = _enter_world(model, stack)
-        capture = Capture(model.module, with_lines=with_lines)
+        world = (model.fake_world or FakeWorld()) if model.is_fake else None
+        if world is not None:
+            model = _entered(world, model, stack)
+        capture = Capture(model.module, with_lines=with_lines, twins=world.twins if world else None)
         _name_inputs(capture, model)
         stack.enter_context(torch.set_grad_enabled(backward))
         stack.enter_context(capture)
@@ -73,10 +75,7 @@ def capture_step(
     )
 
 
-def _enter_world(model: LoadedModel, stack: ExitStack) -> LoadedModel:
-    if not model.is_fake:
-        return model
-    world = model.fake_world or FakeWorld()
+def _entered(world: FakeWorld, model: LoadedModel, stack: ExitStack) -> LoadedModel:
     stack.enter_context(world.borrow(model.module))
     stack.enter_context(world)
     return replace(model, args=world.inputs(model.args), kwargs=world.inputs(model.kwargs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,7 +14,8 @@ from attnprobe.records import MemoryEvent
 class Storages:
     """Numbers storages and writes down their birth and death, by the index of the running op."""
 
-    def __init__(self) -> None:
+    def __init__(self, twins: Mapping[int, int]) -> None:
+        self._twins = twins  # storages that stand for another one, by address
         self.events: list[MemoryEvent] = []
         self.op = -1  # set by the capture before each op
         self._live: dict[int, tuple[int, Any]] = {}  # address of the StorageImpl -> (our id, weak reference)
@@ -26,7 +28,7 @@ class Storages:
             storage = tensor.untyped_storage()
         except (NotImplementedError, RuntimeError):  # sparse and other tensors without one storage
             return -1, 0
-        address = storage._cdata
+        address = self._twins.get(storage._cdata, storage._cdata)
         known = self._live.get(address)
         size = storage.nbytes()
         if known is not None:
