@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 
@@ -14,38 +15,42 @@ _BINS = (
     "num_mel_bins",
     "n_mels",
     "input_feat_per_channel",
+    "input_feat_size",
     "feature_size",
     "mel_bins",
     "num_mels",
-    "input_dim",
-    "feat_in",
-    "in_features",
 )
+_OTHER_BINS = ("input_dim", "input_size", "feat_in", "in_features", "d_input", "feature_dim")
+_USUAL_BINS = (80, 128, 160, 560)  # Whisper; Gemma; stacked pairs of 80; seven frames of 80
 
 
-def mel_bins(facts: Facts) -> int:
-    """Features per frame of a spectrogram."""
-    for holder in (facts.audio, facts.config, *facts.parts.values()):
-        found = facts.size(*_BINS, of=holder)
-        if found:
-            return found
-    return 80
+def mel_bins(facts: Facts) -> tuple[int, ...]:
+    """Features per frame of a spectrogram, likeliest first: as stated, then usual ones."""
+    holders = (facts.audio, facts.config, *facts.parts.values())
+    stated = [
+        size
+        for names in (_BINS, _OTHER_BINS)
+        for holder in holders
+        if (size := facts.size(*names, of=holder))
+    ]
+    return tuple(dict.fromkeys([*stated, *_USUAL_BINS]))
 
 
-def spectrogram_bins_first(draft: Draft) -> Made:
+def spectrogram_bins_first(draft: Draft, choice: int = 0) -> Made:
     """[B, bins, frames]; the whole window where the encoder has a fixed number of positions."""
     facts = draft.facts
     positions = facts.size("max_source_positions", of=facts.audio)
     count = 2 * positions if positions and facts.size("num_mel_bins", of=facts.audio) else 200
-    return _features(draft, (facts.batch_size, mel_bins(facts), count), count)
+    return _features(draft, (facts.batch_size, mel_bins(facts)[choice], count), count)
 
 
-def spectrogram_frames_first(draft: Draft) -> Made:
+def spectrogram_frames_first(draft: Draft, choice: int = 0) -> Made | None:
     """[B, frames, bins]."""
     facts = draft.facts
     count = facts.size("max_length", of=facts.audio) if facts.has("input_values") else 0
     count = count if 100 <= count <= 4096 else 200
-    return _features(draft, (facts.batch_size, count, mel_bins(facts)), count)
+    bins = mel_bins(facts)
+    return _features(draft, (facts.batch_size, count, bins[choice]), count) if choice < len(bins) else None
 
 
 def spectrogram_image(draft: Draft) -> Made:
@@ -107,8 +112,15 @@ def _features(draft: Draft, shape: tuple[int, ...], count: int) -> Made:
 
 
 MAKERS: Mapping[str, tuple[Maker, ...]] = {
-    "input_features": (spectrogram_bins_first, spectrogram_frames_first, spectrogram_image, waveform),
+    "input_features": (
+        spectrogram_bins_first,
+        spectrogram_frames_first,
+        *(partial(spectrogram_frames_first, choice=choice) for choice in range(1, 5)),
+        partial(spectrogram_bins_first, choice=1),
+        spectrogram_image,
+        waveform,
+    ),
     "input_values": (waveform, waveform_with_channel, spectrogram_frames_first, spectrogram_bins_first),
     "audio_values": (waveform, waveform_with_channel, spectrogram_bins_first),
-    "audio_mel": (spectrogram_frames_first,),
+    "audio_mel": tuple(partial(spectrogram_frames_first, choice=choice) for choice in range(4)),
 }

@@ -1,7 +1,7 @@
 """Default configurations of transformers that contradict themselves, made callable with all their inputs.
 
-A default configuration is a set of defaults per part, so its parts need not fit: a placeholder may be unset or lie
-beyond the vocabulary, a vision part may end in another width than the text part reads. Only
+A default configuration is a set of defaults per part, and the parts need not fit: a placeholder may be unset
+or lie beyond the vocabulary, a vision part may end in another width than the text part reads. Only
 `hf:MODEL_TYPE` passes through here; a configuration from a folder is taken as it is.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+_HORIZON = 24  # steps
 _PAD_TO = 64  # rows by which vocabularies are usually rounded up
 _PLACEHOLDERS = tuple(
     f"{word}_token_{end}" for word in ("image", "video", "audio") for end in ("id", "index")
@@ -22,9 +23,32 @@ def made_consistent(config: Any) -> tuple[str, ...]:
         text = config.get_text_config()
     except (AttributeError, ValueError):
         return ()
+    sentences = (*_horizon(config), *_rope_sections(text))
     if text is config:
-        return ()
-    return (*_placeholders(config, text), *_widths(config, text))
+        return sentences
+    return (*sentences, *_placeholders(config, text), *_widths(config, text))
+
+
+def _horizon(config: Any) -> Iterator[str]:
+    """How far a time-series model predicts has no default."""
+    if getattr(config, "prediction_length", 0) is None:
+        config.prediction_length = _HORIZON
+        config.context_length = getattr(config, "context_length", None) or _HORIZON
+        yield f"The default configuration has no prediction_length; {_HORIZON} was taken."
+
+
+def _rope_sections(text: Any) -> Iterator[str]:
+    """The sections of a multimodal rotary embedding must add up to half of the head."""
+    rope: Any = getattr(text, "rope_parameters", None)
+    sections = rope.get("mrope_section") if isinstance(rope, dict) else None
+    if not sections:
+        return
+    head_dim = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    half = int(head_dim * rope.get("partial_rotary_factor", 1.0)) // 2
+    total = sum(sections)
+    if total != half and half % total == 0:
+        rope["mrope_section"] = [size * (half // total) for size in sections]
+        yield f"The default rotary sections add up to {total}, not to half of the head, {half}; scaled to it."
 
 
 def _placeholders(config: Any, text: Any) -> Iterator[str]:
@@ -54,7 +78,7 @@ def _widths(config: Any, text: Any) -> Iterator[str]:
     name = "out_hidden_size" if hasattr(vision, "out_hidden_size") else "hidden_size"
     if name == "hidden_size" and not hasattr(vision, "embed_dim"):
         return
-    before = getattr(vision, name)
+    before = getattr(vision, name, None)
     if isinstance(before, int) and before != width:
         setattr(vision, name, width)
         yield f"The default vision part ends in width {before}; it was changed to the text part's, {width}."

@@ -36,6 +36,7 @@ class Facts:
         self.config: Any = getattr(module, "config", None)
         self.parameters = dict(inspect.signature(module.forward).parameters)
         self.parts = dict(_parts(self.config))
+        self.trimmed = 0  # positions that a table of positions keeps for itself
 
     @property
     def batch_size(self) -> int:
@@ -112,13 +113,8 @@ class Facts:
     def seq_len(self) -> int:
         """The length asked for, or the default clipped to the positions that the model has."""
         limit = self.size(*_POSITIONS, of=self.text) or self.size(*_POSITIONS)
-        # Position tables of the RoBERTa family keep their first rows for padding.
-        limit -= 2 + self.size("pad_token_id", of=self.text) if 0 < limit <= self.sampler.seq_len + 4 else 0
-        return (
-            self.sampler.seq_len
-            if self.sampler.is_seq_len_given or limit <= 0
-            else min(self.sampler.seq_len, limit)
-        )
+        asked = self.sampler.seq_len
+        return (asked if self.sampler.is_seq_len_given or limit <= 0 else min(asked, limit)) - self.trimmed
 
     @property
     def special_ids(self) -> tuple[int, ...]:

@@ -17,6 +17,9 @@ def image_shape(draft: Draft) -> tuple[int, int, int]:
     if draft.sides is not None:
         return channels, *draft.sides
     stated = facts.sizes(*_SIDE_NAMES, of=facts.vision) or facts.sizes(*_SIDE_NAMES)
+    ratios = getattr(facts.config, "scaled_images_ratios", None)
+    if not stated and ratios:  # the image at its smallest scale is one patch
+        stated = (round(facts.size("patch_size", default=224) / min(ratios)),)
     if not stated:
         return channels, 224, 224
     height, width = (stated[0], stated[0]) if len(stated) == 1 else stated[-2:]

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import product
 
 from torch import nn
 
 from attnprobe.loading.building.recipe import Proposals
 from attnprobe.loading.inputs.sampling import Sampler
-from attnprobe.loading.transformers_inputs import audio, series, text, vision
-from attnprobe.loading.transformers_inputs.draft import Draft, Maker
+from attnprobe.loading.transformers_inputs.draft import Draft
 from attnprobe.loading.transformers_inputs.facts import Facts
+from attnprobe.loading.transformers_inputs.makers import makers_of, order_of
 from attnprobe.loading.transformers_inputs.repair import repaired
 
-MAKERS: Mapping[str, tuple[Maker, ...]] = {**text.MAKERS, **vision.MAKERS, **audio.MAKERS, **series.MAKERS}
 _REPAIRS = 6  # per draft
-_ORDER = tuple(
-    sorted(MAKERS, key=lambda name: (name.startswith("decoder"), name in text.MAKERS))
-)  # ids count on pixels
 _SENSES = ("pixel_values", "input_features", "input_values", "audio_values", "pixel_values_videos")
 
 
@@ -29,7 +25,7 @@ def propose(module: nn.Module, sampler: Sampler) -> Proposals:
         certain = set(draft.kwargs) == {"input_ids"} and not facts.parts
         error = yield draft.proposal(is_certain=certain and _is_plain_language_model(facts))
         for _ in range(_REPAIRS):
-            if not repaired(draft, error, MAKERS):
+            if not repaired(draft, error):
                 break
             error = yield draft.proposal()
 
@@ -50,11 +46,11 @@ def _drafts(facts: Facts) -> Iterator[Draft]:
     """Every choice of layouts for the arguments that a first call needs."""
     seen: set[frozenset[str]] = set()
     for names in _argument_sets(facts):
-        known = sorted((name for name in set(names) if name in MAKERS), key=_ORDER.index)
+        known = sorted((name for name in set(names) if makers_of(name)), key=order_of)
         if frozenset(known) in seen:
             continue
         seen.add(frozenset(known))
-        for layouts in product(*(range(len(MAKERS[name])) for name in known)):
+        for layouts in product(*(range(len(makers_of(name))) for name in known)):
             draft = Draft(facts, layouts=dict(zip(known, layouts, strict=True)))
             if all(_make(draft, name) for name in known) and draft.kwargs:
                 yield draft
@@ -63,7 +59,7 @@ def _drafts(facts: Facts) -> Iterator[Draft]:
 def _make(draft: Draft, name: str) -> bool:
     if name in draft.kwargs:
         return draft.layouts.get(name, 0) == 0
-    made = MAKERS[name][draft.layouts.get(name, 0)](draft)
+    made = makers_of(name)[draft.layouts.get(name, 0)](draft)
     if made is None:
         return False
     draft.add(made)

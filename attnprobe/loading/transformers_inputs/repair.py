@@ -5,31 +5,39 @@ from __future__ import annotations
 import linecache
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from types import FrameType
 
+import torch
+
 from attnprobe.loading.inputs.trials import IdOutOfRangeError
-from attnprobe.loading.transformers_inputs.draft import Draft, Maker
+from attnprobe.loading.transformers_inputs.draft import Draft
+from attnprobe.loading.transformers_inputs.makers import makers_of
+from attnprobe.loading.transformers_inputs.text import MAKERS as TEXT
 
 _FEATURES = re.compile(
     r"(image|video|audio|multimodal)[^.]*?tokens:? (\d+)[^.]*?features:? (\d+)", re.IGNORECASE
 )
+_REDUCTION = re.compile(r"same reduction dim, but got \[\d+, (\d+)\] X \[(\d+), \d+\]")
 _IMAGE_SIZE = re.compile(r"doesn't match model \((\d+)\D+(\d+)\)")
 _MODALITIES = {"image": "image", "video": "video", "audio": "audio", "multimodal": "image"}
 
 
-def repaired(draft: Draft, error: BaseException, makers: Mapping[str, tuple[Maker, ...]]) -> bool:
+def repaired(draft: Draft, error: BaseException) -> bool:
     """Change the draft as the error asks; False when it does not say how."""
     text = str(error)
     return (
-        _placeholders(draft, text, makers)
-        or _image_size(draft, text, makers)
+        _placeholders(draft, text)
+        or _image_size(draft, text)
         or _smaller_ids(draft, error)
-        or _missing_argument(draft, error, text, makers)
+        or _shorter(draft, error)
+        or _boolean_masks(draft, text)
+        or _missing_argument(draft, error, text)
+        or _last_width(draft, text)
     )
 
 
-def _placeholders(draft: Draft, text: str, makers: Mapping[str, tuple[Maker, ...]]) -> bool:
+def _placeholders(draft: Draft, text: str) -> bool:
     """Put as many placeholders among the ids as the image (clip, sound) has features."""
     match = _FEATURES.search(text)
     if match is None or "input_ids" not in draft.kwargs:
@@ -42,15 +50,15 @@ def _placeholders(draft: Draft, text: str, makers: Mapping[str, tuple[Maker, ...
     if count == 0 or draft.features.get(word) == count or facts.placeholders(word) is None:
         return False
     draft.features[word] = count
-    return _again(draft, ("input_ids", "mm_token_type_ids", "token_type_ids", "attention_mask"), makers)
+    return _again(draft, ("input_ids", "mm_token_type_ids", "token_type_ids", "attention_mask"))
 
 
-def _image_size(draft: Draft, text: str, makers: Mapping[str, tuple[Maker, ...]]) -> bool:
+def _image_size(draft: Draft, text: str) -> bool:
     match = _IMAGE_SIZE.search(text)
     if match is None or draft.sides == (int(match[1]), int(match[2])):
         return False
     draft.sides = (int(match[1]), int(match[2]))
-    return _again(draft, ("pixel_values", "pixel_mask"), makers)
+    return _again(draft, ("pixel_values", "pixel_mask"))
 
 
 def _smaller_ids(draft: Draft, error: BaseException) -> bool:
@@ -66,27 +74,59 @@ def _smaller_ids(draft: Draft, error: BaseException) -> bool:
     return changed
 
 
-def _again(draft: Draft, names: tuple[str, ...], makers: Mapping[str, tuple[Maker, ...]]) -> bool:
-    present = [name for name in names if name in draft.kwargs]
-    for name in present:
-        _add(draft, name, makers)
-    return bool(present)
+def _shorter(draft: Draft, error: BaseException) -> bool:
+    """A table of positions that is too short: the RoBERTa family keeps its first rows for padding."""
+    if not isinstance(error, IdOutOfRangeError) or draft.facts.sampler.is_seq_len_given:
+        return False
+    surplus = error.largest - error.rows + 1
+    if surplus >= draft.facts.seq_len:
+        return False
+    draft.facts.trimmed += surplus
+    return _again(draft, tuple(name for name in draft.kwargs if name in TEXT))
 
 
-def _missing_argument(
-    draft: Draft, error: BaseException, text: str, makers: Mapping[str, tuple[Maker, ...]]
-) -> bool:
-    """An argument that the message names, or that is None in the line that failed."""
-    for name in (*_named_in(text, draft), *_none_in_traceback(error, text, draft)):
-        if name in makers and name not in draft.kwargs and name not in draft.refused:
-            draft.refused.add(name)
-            _add(draft, name, makers)
+def _boolean_masks(draft: Draft, text: str) -> bool:
+    """Masks of 0 and 1 where the model wants False and True."""
+    masks = [name for name, value in draft.kwargs.items() if "mask" in name and value.dtype is torch.int64]
+    if "bool" not in text or not masks:
+        return False
+    draft.kwargs.update({name: draft.kwargs[name].bool() for name in masks})
+    return True
+
+
+def _last_width(draft: Draft, text: str) -> bool:
+    """A floating input whose last dimension is not what the first layer reads."""
+    match = _REDUCTION.search(text)
+    if match is None:
+        return False
+    found, asked = int(match[1]), int(match[2])
+    for name, value in draft.kwargs.items():
+        if value.is_floating_point() and value.dim() > 1 and value.shape[-1] == found:
+            draft.kwargs[name] = draft.facts.sampler.floats(*value.shape[:-1], asked)
+            draft.notes[name] = f"random values of width {asked} (what the first layer reads)"
             return True
     return False
 
 
-def _add(draft: Draft, name: str, makers: Mapping[str, tuple[Maker, ...]]) -> None:
-    made = makers[name][draft.layouts.get(name, 0)](draft)
+def _again(draft: Draft, names: tuple[str, ...]) -> bool:
+    present = [name for name in names if name in draft.kwargs]
+    for name in present:
+        _add(draft, name)
+    return bool(present)
+
+
+def _missing_argument(draft: Draft, error: BaseException, text: str) -> bool:
+    """An argument that the message names, or that is None in the line that failed."""
+    for name in (*_named_in(text, draft), *_none_in_traceback(error, text, draft)):
+        if makers_of(name) and name not in draft.kwargs and name not in draft.refused:
+            draft.refused.add(name)
+            _add(draft, name)
+            return True
+    return False
+
+
+def _add(draft: Draft, name: str) -> None:
+    made = makers_of(name)[draft.layouts.get(name, 0)](draft)
     if made is not None:
         draft.add(made)
 

@@ -23,22 +23,19 @@ def past_values(draft: Draft) -> Made:
     ahead = facts.size("prediction_length", default=8)
     features = facts.size("num_time_features") + facts.size("num_dynamic_real_features")
     future = (facts.batch_size, ahead, *shape[2:])
-    return Made(
-        {
-            "past_values": facts.sampler.floats(*shape),
-            "past_time_features": facts.sampler.floats(facts.batch_size, length, features),
-            "past_observed_mask": torch.ones(shape, dtype=torch.bool),
-            "future_values": facts.sampler.floats(*future),
-            "future_time_features": facts.sampler.floats(facts.batch_size, ahead, features),
-            "static_categorical_features": torch.zeros(
-                facts.batch_size, facts.size("num_static_categorical_features"), dtype=torch.int64
-            ),
-            "static_real_features": facts.sampler.floats(
-                facts.batch_size, facts.size("num_static_real_features")
-            ),
-        },
-        f"a random series of {length} steps",
-    )
+    values = {
+        "past_values": facts.sampler.floats(*shape),
+        "past_time_features": facts.sampler.floats(facts.batch_size, length, features),
+        "past_observed_mask": torch.ones(shape, dtype=torch.bool),
+        "future_values": facts.sampler.floats(*future),
+        "future_time_features": facts.sampler.floats(facts.batch_size, ahead, features),
+    }
+    categories, reals = facts.size("num_static_categorical_features"), facts.size("num_static_real_features")
+    if categories:
+        values["static_categorical_features"] = torch.zeros(facts.batch_size, categories, dtype=torch.int64)
+    if reals:
+        values["static_real_features"] = facts.sampler.floats(facts.batch_size, reals)
+    return Made(values, f"a random series of {length} steps")
 
 
 def flat_past_values(draft: Draft) -> Made:

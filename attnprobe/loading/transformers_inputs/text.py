@@ -102,6 +102,18 @@ def inputs_embeds(draft: Draft) -> Made:
     )
 
 
+def states(name: str) -> Maker:
+    """[B, S, E] under another name."""
+
+    def make(draft: Draft) -> Made:
+        facts = draft.facts
+        width = facts.size("hidden_size", "d_model", "embed_dim", "latent_dim", default=64)
+        values = facts.sampler.floats(facts.batch_size, facts.seq_len, width)
+        return Made({name: values}, f"random states of width {width}")
+
+    return make
+
+
 def encoder_hidden_states(draft: Draft) -> Made:
     """[B, S, E]: a memory to attend to."""
     facts = draft.facts
@@ -119,13 +131,43 @@ def encoder_hidden_states(draft: Draft) -> Made:
     )
 
 
-def _like_ids(name: str, value: int, note: str) -> Maker:
+def ones_like_ids(name: str) -> Maker:
+    """[B, S]: nothing is hidden."""
+
     def make(draft: Draft) -> Made:
         ids = draft.kwargs.get("input_ids")
         shape = ids.shape[:2] if ids is not None else (draft.facts.batch_size, draft.facts.seq_len)
-        return Made({name: torch.full(tuple(shape), value)}, note)
+        return Made({name: torch.ones(tuple(shape), dtype=torch.int64)}, "nothing is padding")
 
     return make
+
+
+def _decoder_mask(draft: Draft) -> Made:
+    ids = draft.kwargs.get("decoder_input_ids", draft.kwargs.get("input_ids"))
+    shape = ids.shape[:2] if ids is not None else (draft.facts.batch_size, draft.facts.seq_len)
+    return Made({"decoder_attention_mask": torch.ones(tuple(shape), dtype=torch.int64)}, "nothing is padding")
+
+
+def other_ids(name: str) -> Maker:
+    """[B, 32] ids of a part with a tokenizer of its own: below the smallest vocabulary of any part."""
+
+    def make(draft: Draft) -> Made:
+        facts = draft.facts
+        sizes = [facts.size("vocab_size", of=part) for part in (facts.config, *facts.parts.values())]
+        high = min([size for size in sizes if size > 1], default=1000)
+        return Made(
+            {name: facts.sampler.ids(facts.batch_size, _DECODER_LEN, high=high)}, f"random ids below {high}"
+        )
+
+    return make
+
+
+def images_per_token(draft: Draft) -> Made:
+    """[B, S, 1]: every token sees the one image."""
+    ids = draft.kwargs.get("input_ids")
+    length = ids.shape[1] if ids is not None else draft.facts.seq_len
+    mask = torch.ones(draft.facts.batch_size, length, 1, dtype=torch.int64)
+    return Made({"image_attention_mask": mask}, "every token sees the image")
 
 
 def position_ids(draft: Draft) -> Made:
@@ -151,8 +193,9 @@ MAKERS: Mapping[str, tuple[Maker, ...]] = {
     "bbox": (bbox,),
     "inputs_embeds": (inputs_embeds,),
     "encoder_hidden_states": (encoder_hidden_states,),
-    "attention_mask": (_like_ids("attention_mask", 1, "nothing is padding"),),
-    "decoder_attention_mask": (_like_ids("decoder_attention_mask", 1, "nothing is padding"),),
+    "attention_mask": (ones_like_ids("attention_mask"),),
+    "decoder_attention_mask": (_decoder_mask,),
+    "image_attention_mask": (images_per_token,),
     "token_type_ids": (modality_ids,),
     "mm_token_type_ids": (modality_ids,),
     "position_ids": (position_ids,),

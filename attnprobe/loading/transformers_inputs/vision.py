@@ -42,6 +42,17 @@ def image_lists(draft: Draft) -> Made | None:
     )
 
 
+def image_pairs(draft: Draft) -> Made | None:
+    """[B, 2, C, H, W]: models that match two images."""
+    made = images(draft)
+    if made is None:
+        return None
+    return Made(
+        {"pixel_values": made.values["pixel_values"].unsqueeze(1).repeat(1, 2, 1, 1, 1)},
+        f"{made.note}, in pairs",
+    )
+
+
 def frames(draft: Draft) -> Made | None:
     """[B, T, C, H, W]."""
     return None if _takes_parts(draft.facts) else _frames(draft, "pixel_values")
@@ -121,7 +132,16 @@ def prompt_pair(draft: Draft) -> Made:
 
 
 MAKERS: Mapping[str, tuple[Maker, ...]] = {
-    "pixel_values": (tiles, patches, square_patches, padded_patches, images, image_lists, frames),
+    "pixel_values": (
+        tiles,
+        patches,
+        square_patches,
+        padded_patches,
+        images,
+        image_lists,
+        image_pairs,
+        frames,
+    ),
     "pixel_values_videos": (video_frames,),
     "hidden_states": (patches, square_patches),
     "pixel_mask": (pixel_mask,),
