@@ -137,7 +137,7 @@ def _rest(scan: Scan, groups: tuple[SiteGroup, ...]) -> Table | None:
         for group in groups[:GROUPS_LISTED]
     )
     columns = (
-        Column(say("column.group")),
+        Column(say("column.group"), "tag"),
         Column(say("column.where"), "code"),
         Column(say("column.sites"), "number"),
         Column(say("column.what")),

@@ -59,7 +59,7 @@ class Column:
     """A column of a table."""
 
     title: Words
-    kind: Literal["text", "number", "mixed", "code", "prose"] = "text"
+    kind: Literal["text", "tag", "number", "mixed", "code", "prose"] = "text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from attnprobe.records import InputTensor, Metric, Scan
+from attnprobe.records import InputTensor, Scan
 from attnprobe.report.page.elements import Column, Fact, Table
-from attnprobe.report.parts.catalogue import Words, say
+from attnprobe.report.parts.catalogue import Text, Words, join, say
 from attnprobe.report.parts.command import command
 from attnprobe.report.parts.names import metric_title
 from attnprobe.report.parts.order import metric_place
 from attnprobe.report.parts.quantities import UNKNOWN, count, duration
 from attnprobe.report.parts.safe_text import safe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A metric as its dictionary defines it."""
+
+    title: Words
+    key: str  # in the JSON
+    kind: Text  # unit and exactness
+    method: str
+    not_said: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +37,8 @@ class Method:
     workload: tuple[Fact, ...]
     environment: tuple[Fact, ...]
     stages: Table | None
-    metrics: Table | None
+    dictionary_title: Text
+    dictionary: tuple[Entry, ...]
 
 
 def method(scan: Scan) -> Method:
@@ -38,7 +51,8 @@ def method(scan: Scan) -> Method:
         workload=_workload(scan),
         environment=_environment(scan),
         stages=_stages(scan),
-        metrics=_metrics(scan),
+        dictionary_title=say("method.metrics", count=count(len(scan.metrics))),
+        dictionary=_dictionary(scan),
     )
 
 
@@ -118,26 +132,18 @@ def _stages(scan: Scan) -> Table | None:
     return Table(caption=say("method.stages"), columns=columns, rows=rows)
 
 
-def _metrics(scan: Scan) -> Table | None:
-    if not scan.metrics:
-        return None
-    keys = (
-        "column.metric",
-        "column.key",
-        "column.unit",
-        "column.exactness",
-        "column.method",
-        "column.source",
-        "column.not_said",
-    )
-    kinds = ("text", "code", "text", "text", "prose", "prose", "prose")
-    columns = tuple(Column(say(key), kind) for key, kind in zip(keys, kinds, strict=True))  # type: ignore[arg-type]
-    rows = tuple(_metric(scan, name, scan.metrics[name]) for name in sorted(scan.metrics, key=metric_place))
-    return Table(caption=say("method.metrics", count=count(len(rows))), columns=columns, rows=rows)
+def _dictionary(scan: Scan) -> tuple[Entry, ...]:
+    return tuple(_entry(scan, name) for name in sorted(scan.metrics, key=metric_place))
 
 
-def _metric(scan: Scan, name: str, metric: Metric) -> tuple[Words, ...]:
+def _entry(scan: Scan, name: str) -> Entry:
+    metric = scan.metrics[name]
     unit = say("unit.ratio") if metric.unit == "1" else safe(metric.unit)
-    exactness = say(f"exactness.{metric.exactness}")
-    texts = tuple(safe(text, 1000) for text in (metric.method, metric.source, metric.not_said))
-    return (metric_title(scan, name), safe(name), unit, exactness, *texts)
+    return Entry(
+        title=metric_title(scan, name),
+        key=safe(name),
+        kind=join((unit, say(f"exactness.{metric.exactness}")), "list.dot"),
+        method=safe(metric.method, 1000),
+        not_said=safe(metric.not_said, 1000),
+        source=safe(metric.source, 1000),
+    )
