@@ -76,9 +76,9 @@ def _class_of(code: str) -> type[AttnprobeError]:
 
 
 def _family(cls: type[AttnprobeError]) -> Iterator[type[AttnprobeError]]:
-    yield cls
     for child in cls.__subclasses__():
         yield from _family(child)
+    yield cls
 
 
 def _signal_name(number: int) -> str:
