@@ -1,0 +1,124 @@
+"""Mixtures of experts, latent attention, and hybrids of attention with linear recurrences."""
+
+from __future__ import annotations
+
+from benchmarks.detection_zoo.entry import V, config, entries, text, text_sizes
+
+MIXTURES = entries(
+    "moe",
+    mixtral=(
+        "MixtralModel",
+        config("MixtralConfig", **text_sizes(num_key_value_heads=2, num_local_experts=4)),
+        text(),
+    ),
+    deepseek_v3=(
+        "DeepseekV3Model",
+        config(
+            "DeepseekV3Config",
+            **text_sizes(
+                q_lora_rank=16,
+                kv_lora_rank=16,
+                qk_rope_head_dim=8,
+                qk_nope_head_dim=8,
+                v_head_dim=12,
+                n_routed_experts=4,
+                n_group=2,
+                topk_group=1,
+                num_experts_per_tok=2,
+                first_k_dense_replace=1,
+                moe_intermediate_size=16,
+                num_key_value_heads=4,
+            ),
+        ),
+        text(),
+    ),
+    gpt_oss=(
+        "GptOssModel",
+        config(
+            "GptOssConfig",
+            **text_sizes(num_key_value_heads=2, head_dim=8, num_local_experts=4, sliding_window=8),
+        ),
+        text(),
+    ),
+    qwen3_moe=(
+        "Qwen3MoeModel",
+        config(
+            "Qwen3MoeConfig",
+            **text_sizes(
+                num_key_value_heads=2,
+                head_dim=8,
+                num_experts=4,
+                num_experts_per_tok=2,
+                moe_intermediate_size=16,
+            ),
+        ),
+        text(),
+    ),
+    qwen3_next=(
+        "Qwen3NextModel",
+        config(
+            "Qwen3NextConfig",
+            **text_sizes(
+                layers=4,
+                num_key_value_heads=2,
+                head_dim=8,
+                num_experts=4,
+                num_experts_per_tok=2,
+                moe_intermediate_size=16,
+                shared_expert_intermediate_size=16,
+                linear_num_key_heads=2,
+                linear_num_value_heads=4,
+                linear_key_head_dim=8,
+                linear_value_head_dim=8,
+            ),
+        ),
+        text(),
+    ),
+    jamba=(
+        "JambaModel",
+        config(
+            "JambaConfig",
+            **text_sizes(
+                layers=4,
+                num_key_value_heads=2,
+                attn_layer_period=2,
+                attn_layer_offset=1,
+                num_experts=2,
+                use_mamba_kernels=False,
+            ),
+        ),
+        text(),
+    ),
+    switch_transformers=(
+        "SwitchTransformersModel",
+        config(
+            "SwitchTransformersConfig",
+            vocab_size=V,
+            d_model=32,
+            d_kv=8,
+            d_ff=64,
+            num_layers=2,
+            num_decoder_layers=2,
+            num_heads=4,
+            num_experts=4,
+            num_sparse_encoder_layers=1,
+            num_sparse_decoder_layers=1,
+        ),
+        text(decoder_input_ids=lambda: text()()["input_ids"][:, :10]),
+    ),
+    llama4_text=(
+        "Llama4TextModel",
+        config(
+            "Llama4TextConfig",
+            **text_sizes(
+                layers=4,
+                num_key_value_heads=2,
+                head_dim=8,
+                intermediate_size_mlp=64,
+                num_local_experts=4,
+                attention_chunk_size=8,
+            ),
+        ),
+        text(),
+    ),
+)
