@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
-from attnprobe.borrowing import borrowed
 from attnprobe.errors import ModelError
 from attnprobe.probes.counting.tally import count, flops_by_module
-from attnprobe.probes.fvcore_handles.analysis import SecondCount, count_with_fvcore
 from attnprobe.probes.fvcore_handles.differences import module_differences, unsupported_ops
 from attnprobe.records import CrossCheck, Measurement, Metric, NotMeasured, Probe, ProbeResult, Subject
+
+if TYPE_CHECKING:
+    from attnprobe.probes.fvcore_handles.analysis import SecondCount
 
 METRIC = Metric(
     name="flops_second_count",
@@ -31,6 +33,9 @@ def _run(subject: Subject) -> ProbeResult:
         return _missing("it needs a run on real weights; the scan was static")
     if not ours:
         return _missing("there is no first count to compare it with")
+    from attnprobe.borrowing import borrowed  # late, as everything of torch's: the dictionary stays light
+    from attnprobe.probes.fvcore_handles.analysis import count_with_fvcore
+
     try:
         with borrowed(subject.model.module, train=subject.options.train):
             second = count_with_fvcore(subject.model)

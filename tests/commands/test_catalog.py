@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import attnprobe as package
+from attnprobe.discovered import FOLDERS, DiscoveredFolder
+from attnprobe.registry import module_names
+from tests.commands.running import Ran
+
+Attnprobe = Callable[..., Ran]
+ROOT = Path(package.__file__).parent.parent
+
+
+def test_everything_is_listed_with_its_file(attnprobe: Attnprobe) -> None:
+    listed = attnprobe("catalog").stdout
+    for folder in FOLDERS:
+        names = module_names(folder.package)
+        assert f"{folder.title} ({len(names)})\n" in listed
+        for name in names:
+            assert f"{folder.package.replace('.', '/')}/{name}.py\n" in listed
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.title)
+def test_every_file_of_a_discovered_folder_defines_its_object(folder: DiscoveredFolder) -> None:
+    for name in module_names(folder.package):
+        path = ROOT / folder.package.replace(".", "/") / f"{name}.py"
+        defined = {
+            target.id if isinstance(target, ast.Name) else ""
+            for node in ast.parse(path.read_text()).body
+            for target in (
+                [*node.targets] if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            )
+        } | {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
+        assert folder.attribute in defined, path
