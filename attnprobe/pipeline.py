@@ -1,6 +1,6 @@
 """The order of the stages, and nothing else.
 
-    target ─ load ─ trace ─ probe ─ (check ─ suggest ─ try) ─ scan
+target ─ load ─ trace ─ probe ─ (check ─ suggest ─ try) ─ scan
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from attnprobe.assembly import Findings, assemble
 from attnprobe.errors import AttnprobeError, TargetError
 from attnprobe.loading import load
 from attnprobe.preparing import bring_to_device, choose_device, real_model, reason_not_to_run
+from attnprobe.probes.roofline_model.devices import find_device
 from attnprobe.records import LoadedModel, NotMeasured, Probe, Scan, ScanOptions, Subject, Trace
 from attnprobe.registry import discover, pick
 from attnprobe.resizing import resized
 from attnprobe.stopwatch import Progress, Stopwatch
+from attnprobe.tracing.tracing import retrace as retrace_model
 from attnprobe.tracing.tracing import trace
 
 
@@ -39,10 +41,14 @@ def scan_model(model: LoadedModel, options: ScanOptions, progress: Progress) -> 
 
 def _scan(model: LoadedModel, options: ScanOptions, watch: Stopwatch) -> Scan:
     probes = chosen_probes(options)
+    if options.target_device is not None:
+        find_device(options.target_device)  # a wrong name ends the scan now, not after it
     with watch.stage("trace") as stage:
         understood, notes = _trace(model, options)
         groups = len({site.group for site in understood.sites})
-        stage.outcome = f"{len(understood.sites)} attention sites in {groups} groups" if groups else "no attention found"
+        stage.outcome = (
+            f"{len(understood.sites)} attention sites in {groups} groups" if groups else "no attention found"
+        )
     found = Findings(notes=notes)
     device = choose_device(options)
     subject = Subject(trace=understood, options=options, device=device, known=found.known)
@@ -67,7 +73,11 @@ def chosen_probes(options: ScanOptions) -> tuple[Probe, ...]:
     plugins = discover("attnprobe.probes", "probe", group="attnprobe.probes")
     for name in (*options.probes, *options.skip_probes):
         pick(name, plugins, "probe")
-    wanted = [p.value for n, p in plugins.items() if (not options.probes or n in options.probes) and n not in options.skip_probes]
+    wanted = [
+        p.value
+        for n, p in plugins.items()
+        if (not options.probes or n in options.probes) and n not in options.skip_probes
+    ]
     ordered: list[Probe] = []
     while wanted:
         names = {probe.name for probe in wanted}
@@ -95,18 +105,26 @@ def _trace(model: LoadedModel, options: ScanOptions) -> tuple[Trace, tuple[str, 
 def _retracer(model: LoadedModel, understood: Trace, options: ScanOptions) -> Callable[[int], Trace]:
     def retrace(length: int) -> Trace:
         old = max(
-            (t.shape[d] for t in understood.tensors if t.origin.startswith("input:") for d in understood.length_dims.get(t.origin[6:], ())),
+            (
+                t.shape[d]
+                for t in understood.tensors
+                if t.origin.startswith("input:")
+                for d in understood.length_dims.get(t.origin[6:], ())
+            ),
             default=0,
         )
-        if not old:
+        if not old and length:
             raise TargetError("no input has a dimension along which tokens lie")
-        other = resized(replace(model, is_fake=understood.is_fake), understood.length_dims, old, length)
-        return trace(other, train=options.train, backward=False, seed=options.seed, with_lines=False)
+        fake = replace(model, is_fake=understood.is_fake)
+        other = fake if length in (0, old) else resized(fake, understood.length_dims, old, length)
+        return retrace_model(other, understood, seed=options.seed)
 
     return retrace
 
 
-def _measure(model: LoadedModel, subject: Subject, probes: list[Probe], found: Findings, watch: Stopwatch) -> None:
+def _measure(
+    model: LoadedModel, subject: Subject, probes: list[Probe], found: Findings, watch: Stopwatch
+) -> None:
     if not probes:
         return
     try:
@@ -130,4 +148,7 @@ def _run(probe: Probe, subject: Subject, found: Findings, watch: Stopwatch) -> N
         except Exception as error:
             stage.ok = False
             stage.outcome = f"failed: {type(error).__name__}: {str(error)[:200]}"
-            found.missing += [NotMeasured(metric=m.name, site="", reason=f"the probe {probe.name} {stage.outcome}") for m in probe.metrics]
+            found.missing += [
+                NotMeasured(metric=m.name, site="", reason=f"the probe {probe.name} {stage.outcome}")
+                for m in probe.metrics
+            ]

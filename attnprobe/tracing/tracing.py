@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import nn
 
 from attnprobe.borrowing import without_garbage_collection
-from attnprobe.records import BlindSpot, Core, LoadedModel, Op, Trace
+from attnprobe.records import BlindSpot, Component, Core, LoadedModel, Op, Tensor, Trace
 from attnprobe.tracing.assembling.merging import merged
 from attnprobe.tracing.assembling.sites import assemble
 from attnprobe.tracing.axes.algebra import Dim
@@ -16,6 +17,7 @@ from attnprobe.tracing.capturing.run import capture_step
 from attnprobe.tracing.reading.scene import Scene
 from attnprobe.tracing.recognition import understand
 
+_DETACH = "aten.detach.default"
 _KNOWN_LIBRARIES = ("aten.", "prim.", "prims.", "profiler.", "inductor.")
 
 
@@ -29,6 +31,47 @@ def trace(
     """
     with without_garbage_collection():
         return _trace(model, train=train, backward=backward, seed=seed, with_lines=with_lines)
+
+
+def retrace(model: LoadedModel, known: Trace, *, seed: int = 0) -> Trace:
+    """A forward-only trace of the same model on other inputs, with the sites of `known`.
+
+    The ops of the two runs are matched in order, which is far cheaper than to recognise everything anew; where the
+    model takes another path, it is recognised anew.
+
+    Raises:
+        ModelError: The forward raised.
+    """
+    with without_garbage_collection():
+        captured = capture_step(model, train=known.train, backward=False, seed=seed, with_lines=False)
+        parts = _matched_parts(known, captured.ops[: captured.forward_end])
+        if parts is None:
+            return _trace(model, train=known.train, backward=False, seed=seed, with_lines=False)
+    return replace(
+        known,
+        ops=captured.ops,
+        tensors=captured.tensors,
+        events=captured.events,
+        site_of_op=parts,
+        forward_end=captured.forward_end,
+        loss_end=captured.loss_end,
+        output_storages=captured.output_storages,
+        backward=False,
+        seconds=captured.seconds,
+    )
+
+
+def _matched_parts(known: Trace, ops: Sequence[Op]) -> dict[int, tuple[int, Component]] | None:
+    """Which part of which site each op is, by the op of the same rank in `known`; None when the two paths differ.
+
+    A pass without gradients leaves out the `detach` of saved results.
+    """
+    old = [op for op in known.ops[: known.forward_end] if op.name != _DETACH]
+    new = [op for op in ops if op.name != _DETACH]
+    if [op.name for op in old] != [op.name for op in new]:
+        return None
+    pairs = zip(old, new, strict=True)
+    return {b.index: known.site_of_op[a.index] for a, b in pairs if a.index in known.site_of_op}
 
 
 def _trace(model: LoadedModel, *, train: bool, backward: bool, seed: int, with_lines: bool) -> Trace:
@@ -108,26 +151,26 @@ def _opaque_ops(ops: Sequence[Op]) -> Sequence[BlindSpot]:
 
 def _length_dims(scene: Scene, cores: Sequence[Core]) -> Mapping[str, tuple[int, ...]]:
     """Dims of the inputs along which tokens lie: those that queries and keys descend from, but for samples and features."""
-    positions: set[int] = set()
+    reached: set[int] = set()
     others: set[int] = set()
     for core in cores:
-        for index in core.score_ops:
-            contraction = scene.contractions.get(index)
-            if contraction is not None:
-                positions |= _roots(scene, (*contraction.lhs_free, *contraction.rhs_free))
-                others |= _roots(scene, contraction.batch)
-            elif core.query is not None and core.key is not None:
-                for dims in (scene.label(core.query).dims, scene.label(core.key).dims):
-                    positions |= _roots(scene, dims[-2:-1])
-                    others |= _roots(scene, dims[:1]) if len(dims) > 2 else set()
+        for tensor in (core.query, core.key, core.value):
+            if tensor is not None:
+                reached |= _roots(scene, scene.label(tensor).dims)
     for contraction in scene.contractions.values():
         if scene.is_weight(contraction.lhs) or scene.is_weight(contraction.rhs):
             others |= _roots(scene, (*contraction.lhs_contracted, *contraction.rhs_contracted))
+    shapes = {t.origin: t for t in scene.tensors if t.origin.startswith("input:")}
     found: dict[str, set[int]] = {}
-    for axis in (scene.axes.all[root] for root in positions - others):
-        if axis.kind == "input":
+    for axis in (scene.axes.all[root] for root in reached - others):
+        if axis.kind == "input" and not (axis.dim == 0 and _has_samples(shapes[axis.source])):
             found.setdefault(axis.source.removeprefix("input:"), set()).add(axis.dim)
     return {name: tuple(sorted(dims)) for name, dims in sorted(found.items())}
+
+
+def _has_samples(tensor: Tensor) -> bool:
+    """Whether the first dim of an input counts samples: ids [B, S], features [B, S, E]; but not a lone [S, E]."""
+    return len(tensor.shape) >= 3 or (len(tensor.shape) == 2 and "float" not in tensor.dtype)
 
 
 def _roots(scene: Scene, dims: Sequence[Dim]) -> set[int]:

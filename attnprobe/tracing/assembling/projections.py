@@ -55,7 +55,10 @@ def surroundings(scene: Scene, core: Core, limit: str) -> Surroundings:
             if name and not scene.tensors[tensor].origin:
                 found.add(role, name, rows)
             _walk_up(scene, tensor, core, found, limit)
-        _walk_down(scene, part, core.num_heads * core.value_dim, found)
+        if (
+            part.query is not None or part.key is not None
+        ):  # a gate multiplies in place: nothing projects its output
+            _walk_down(scene, part, core.num_heads * core.value_dim, found)
     return found
 
 

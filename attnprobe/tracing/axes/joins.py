@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attnprobe.records import Op, Ref
-from attnprobe.tracing.axes.algebra import Dim, Label, joined
+from attnprobe.tracing.axes.algebra import Dim, Label, joined, size_of
 from attnprobe.tracing.axes.labelling import Labelling, argument, pointwise, short_name, transfer
 
 
@@ -120,12 +120,11 @@ def written_into(labelling: Labelling, op: Op) -> None:
     blank = labelling.blanks.get(labelling.tensors[target].storage)
     source = next((t for t in op.inputs[1:] if labelling.tensors[t].needs_weights), None)
     if blank is not None and source is not None and short_name(op.name) in ("copy_", "index_put_"):
-        label = labelling.labels[target] = _like_source(labelling, op, target, source)
-        if (
-            blank not in labelling.filled
-        ):  # the first write names the buffer's dims; reads in between keep their names
+        before, label = label, _like_source(labelling, op, target, source)
+        labelling.labels[target] = label
+        if blank not in labelling.filled and blank != target:  # the first write names the buffer's dims
             labelling.filled.add(blank)
-            labelling.labels[blank] = _like_source(labelling, op, blank, source)
+            labelling.labels[blank] = _named_after(labelling, op, labelling.label(blank), before, label)
     for output in op.outputs:
         if labelling.shape(output) == labelling.shape(target):
             labelling.set(output, label.dims, label.offsets)
@@ -145,6 +144,18 @@ def _like_source(labelling: Labelling, op: Op, tensor: int, source: int) -> Labe
             dims.append(label.dims[j])
         else:
             dims.append(labelling.derived(op, size, label.dims[j] or old.dims[i]))
+    return Label(tuple(dims))
+
+
+def _named_after(labelling: Labelling, op: Op, buffer: Label, view: Label, written: Label) -> Label:
+    """The buffer's dims after a view of it was written: each takes the name of what was written along it."""
+    names = {dim[0][0]: new for dim, new in zip(view.dims, written.dims, strict=True) if dim and new}
+    dims: list[Dim] = []
+    for dim in buffer.dims:
+        new = names.get(dim[0][0]) if dim else None
+        if new is not None and size_of(new) != size_of(dim):
+            new = labelling.derived(op, size_of(dim), new)
+        dims.append(dim if new is None else new)
     return Label(tuple(dims))
 
 

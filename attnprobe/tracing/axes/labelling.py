@@ -128,7 +128,7 @@ class Labelling:
                 fallback(self, op)
             if tensor not in op.writes:
                 self.producers.setdefault(tensor, []).append(op.index)
-            if not self.tensors[tensor].needs_weights or _is_factory(op):
+            if not op.inputs or _is_factory(op):
                 self.blanks.setdefault(self.tensors[tensor].storage, tensor)
         for tensor in op.writes:
             self.producers.setdefault(tensor, []).append(op.index)

@@ -51,7 +51,9 @@ class Capture:
         self._marked: list[torch.Tensor] = []
         self._node_ops: dict[int, int] = {}  # autograd sequence number -> first forward op of that node
         self._first_sequence = _next_sequence()
-        self._ordinals: dict[tuple[str, int, str, int], int] = {}  # (module, call, n-th op in it) -> forward op
+        self._ordinals: dict[
+            tuple[str, int, str, int], int
+        ] = {}  # (module, call, n-th op in it) -> forward op
         self._filled: dict[int, int] = {}  # storage -> a tensor on it through which computed data was written
         self._stack = ExitStack()
 
@@ -184,7 +186,11 @@ class Capture:
         if node is None and self.is_backward:
             return "backward", -1, None
         if node is None:
-            return "forward", _next_sequence() - 1 if torch.is_grad_enabled() else -1, None
+            return (
+                "forward",
+                _next_sequence() - 1,
+                None,
+            )  # without gradients: the node of a custom Function, if any
         forward_op = self._node_ops.get(node._sequence_nr())
         if torch.is_grad_enabled():
             return "recompute", _next_sequence() - 1, forward_op
@@ -197,7 +203,11 @@ class Capture:
 
     def _repeated_op(self, module: str, call: int, name: str, fallback: int | None) -> int | None:
         ordinal = self.modules.count_op(name)
-        return self._ordinals.get((module, call, name, ordinal), fallback) if self.modules.is_inside else fallback
+        return (
+            self._ordinals.get((module, call, name, ordinal), fallback)
+            if self.modules.is_inside
+            else fallback
+        )
 
     def _mask(
         self,

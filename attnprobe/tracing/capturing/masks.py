@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any, Literal
 
 import torch
@@ -11,15 +12,18 @@ from attnprobe.records import MaskSummary
 
 _HIDDEN = -1e4  # an additive mask's entry at or below hides its key
 _MAX_ELEMENTS = 2**27
-Use = Literal["shows", "hides", "added", "subtracted"]  # what True means, or how a float mask meets the scores
+Use = Literal[
+    "shows", "hides", "added", "subtracted"
+]  # what True means, or how a float mask meets the scores
 
 
 class MaskReader:
     """Summarises the mask among an op's arguments; the same mask for many layers is read once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int, tuple[int, ...], Use], MaskSummary | None] = {}
-        self._kept: list[torch.Tensor] = []  # keeps addresses from being used again
+        self._known: dict[
+            tuple[int, int, tuple[int, ...], Use], tuple[weakref.ref[Any], MaskSummary | None]
+        ] = {}
 
     def read(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], steering: list[torch.Tensor]
@@ -41,11 +45,12 @@ class MaskReader:
             or mask.shape[-1] < 2
         ):
             return None
+        storage = mask.untyped_storage()
         key = (mask.data_ptr(), mask._version, (*mask.shape, *mask.stride()), use)
-        if key not in self._known:
-            self._kept.append(mask)
-            self._known[key] = _summarise(mask, use)
-        return self._known[key]
+        known = self._known.get(key)
+        if known is None or known[0]() is not storage:  # another mask may lie at the address of a dead one
+            known = self._known[key] = (weakref.ref(storage), _summarise(mask, use))
+        return known[1]
 
 
 def _mask_among(

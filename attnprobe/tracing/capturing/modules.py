@@ -22,7 +22,9 @@ class ModuleStack:
     def __init__(self, model: nn.Module) -> None:
         self._names = {id(module): name for name, module in model.named_modules()}
         self._stack: list[tuple[int, str, int]] = []  # (id, qualified name, call)
-        self._ops: list[Counter[str]] = [Counter()]  # ops so far in each running call; the first is outside of all
+        self._ops: list[Counter[str]] = [
+            Counter()
+        ]  # ops so far in each running call; the first is outside of all
         self._calls: Counter[str] = Counter()
         self._recomputed: Counter[str] = Counter()
         self._handles: list[Any] = []
