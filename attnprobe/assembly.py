@@ -61,17 +61,21 @@ class Findings:
         self.checks += result.cross_checks
         self.unknown += result.unknown_ops
         self.notes += result.notes
-        numbers = len(result.measurements) + len(result.curves) + len(result.predictions) + len(result.cross_checks)
+        numbers = (
+            len(result.measurements) + len(result.curves) + len(result.predictions) + len(result.cross_checks)
+        )
         return f"{numbers} numbers" if numbers else "nothing to measure"
 
     def skip(self, probes: Sequence[Probe], reason: str) -> None:
         """List every metric of probes that do not run."""
-        self.missing += [NotMeasured(metric=metric.name, site="", reason=reason) for p in probes for metric in p.metrics]
+        self.missing += [
+            NotMeasured(metric=metric.name, site="", reason=reason) for p in probes for metric in p.metrics
+        ]
 
 
 def assemble(
     model: LoadedModel, trace: Trace, options: ScanOptions, probes: Sequence[Probe], found: Findings,
-    stages: Sequence[Stage], *, is_measured: bool,
+    stages: Sequence[Stage], *, device: str, is_measured: bool,
 ) -> Scan:  # fmt: skip
     """The scan: sites with their numbers, totals, and everything that could not be seen."""
     return Scan(
@@ -79,7 +83,7 @@ def assemble(
         tool=ToolInfo(name="attnprobe", version=__version__),
         environment=_environment(is_measured),
         model=_model_info(model, trace),
-        workload=_workload(model, trace, options, is_measured),
+        workload=_workload(model, trace, options, device, is_measured),
         metrics={metric.name: metric for probe in probes for metric in probe.metrics},
         totals={m.metric: m.value for m in found.measurements if not m.site},
         sites=tuple(_with_numbers(trace.sites, found.measurements)),
@@ -95,7 +99,9 @@ def assemble(
     )
 
 
-def _with_numbers(sites: Sequence[AttentionSite], measurements: Sequence[Measurement]) -> Sequence[AttentionSite]:
+def _with_numbers(
+    sites: Sequence[AttentionSite], measurements: Sequence[Measurement]
+) -> Sequence[AttentionSite]:
     values: dict[str, dict[str, float | None]] = {site.id: {} for site in sites}
     heads: dict[str, dict[str, tuple[float | None, ...]]] = {site.id: {} for site in sites}
     for m in measurements:
@@ -141,15 +147,19 @@ def _model_info(model: LoadedModel, trace: Trace) -> ModelInfo:
     )
 
 
-def _workload(model: LoadedModel, trace: Trace, options: ScanOptions, is_measured: bool) -> Workload:
+def _workload(
+    model: LoadedModel, trace: Trace, options: ScanOptions, device: str, is_measured: bool
+) -> Workload:
     shapes = {t.origin[6:]: t.shape for t in trace.tensors if t.origin.startswith("input:")}
-    lengths = [shapes[name][dim] for name, dims in trace.length_dims.items() for dim in dims if name in shapes]
+    lengths = [
+        shapes[name][dim] for name, dims in trace.length_dims.items() for dim in dims if name in shapes
+    ]
     dtypes = [dtype for _, dtype in trace.parameters.values()]
     return Workload(
         inputs=model.inputs,
         batch_size=next((shape[0] for shape in shapes.values() if len(shape) > 1), None),
         seq_len=max(lengths, default=None),
-        device=options.device if is_measured else "none",
+        device=device if is_measured else "cpu, fake tensors",
         dtype=max(set(dtypes), key=dtypes.count) if dtypes else "float32",
         train=trace.train,
         backward=trace.backward,

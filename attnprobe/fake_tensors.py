@@ -74,7 +74,7 @@ class FakeWorld:
             self._patches.enter_context(_torch_code_that_looks_at_values())
             self._level = _FAKE_LOGGER.level
             _FAKE_LOGGER.setLevel(logging.CRITICAL)  # torch logs a traceback for what is raised anyway
-            self._dispatch.__enter__()
+            self._dispatch.__enter__()  # type: ignore[no-untyped-call]
         self._depth += 1
         return self
 
@@ -83,7 +83,7 @@ class FakeWorld:
     ) -> None:
         self._depth -= 1
         if self._depth == 0:
-            self._dispatch.__exit__(kind, error, trace)
+            self._dispatch.__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
             _FAKE_LOGGER.setLevel(self._level)
             self._patches.close()
 
@@ -102,7 +102,8 @@ class FakeWorld:
     def adopt(self, module: nn.Module) -> None:
         """Replace every parameter, and every buffer too big to stay real, by a fake one. Ties are kept."""
         for owner in module.modules():
-            for registered in (owner._parameters, owner._buffers):
+            tables: tuple[dict[str, Any], ...] = (owner._parameters, owner._buffers)
+            for registered in tables:
                 for name, tensor in registered.items():
                     if tensor is not None and not self._stays_real(tensor):
                         registered[name] = self.fake(tensor)
@@ -133,15 +134,15 @@ class FakeWorld:
         return not isinstance(tensor, nn.Parameter) and tensor.nbytes <= REAL_BYTES
 
 
-class _RealWhileSmall(TorchDispatchMode):
+class _RealWhileSmall(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sends an op to the fake mode when it touches a fake or would be big, and runs it for real otherwise."""
 
     def __init__(self, fake_mode: FakeTensorMode) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.fake_mode = fake_mode
         self._shortcuts = FakeShortcuts(fake_mode)
         self.twins: dict[int, int] = {}  # address of a fake storage -> of the real one that it stands for
-        self._written: dict[int, torch.UntypedStorage] = {}  # real storages that hold fake data by now
+        self._written: dict[int, tuple[torch.UntypedStorage, torch.Tensor]] = {}  # real storages with fake data, and their twin
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -198,8 +199,9 @@ class _RealWhileSmall(TorchDispatchMode):
             for tensor in _tensors((value,)):
                 if not isinstance(tensor, FakeTensor):
                     storage = tensor.untyped_storage()
-                    self._written[storage.data_ptr()] = storage
-                    self.twins[self.fake_mode.from_tensor(tensor).untyped_storage()._cdata] = storage._cdata
+                    twin = self.fake_mode.from_tensor(tensor)
+                    self._written[storage.data_ptr()] = (storage, twin)
+                    self.twins[twin.untyped_storage()._cdata] = storage._cdata
 
 
 @contextmanager
@@ -213,16 +215,16 @@ def _torch_code_that_looks_at_values() -> Iterator[None]:
 
     def apply_to_fakes(module: nn.Module, change: Any, recurse: bool = True) -> nn.Module:
         if not any(isinstance(parameter, FakeTensor) for parameter in module.parameters(recurse=recurse)):
-            return apply(module, change, recurse)
+            applied: nn.Module = apply(module, change, recurse)  # type: ignore[no-untyped-call]
+            return applied
         for owner in module.modules() if recurse else (module,):
-            for registered in (owner._parameters, owner._buffers):
+            tables: tuple[dict[str, Any], ...] = (owner._parameters, owner._buffers)
+            for registered in tables:
                 for name, tensor in registered.items():
-                    changed = tensor if tensor is None else change(tensor)
-                    if changed is not tensor:
-                        is_weight = isinstance(tensor, nn.Parameter)
-                        registered[name] = (
-                            nn.Parameter(changed, tensor.requires_grad) if is_weight else changed
-                        )
+                    changed = None if tensor is None else change(tensor)
+                    if isinstance(tensor, nn.Parameter) and changed is not tensor:
+                        changed = nn.Parameter(changed, tensor.requires_grad)
+                    registered[name] = changed
         return module
 
     torch.nn.init._no_grad_trunc_normal_ = trunc_normal
@@ -256,7 +258,8 @@ def _would_be_big(
         return False
     rank = max(tensor.dim() for tensor in tensors)
     padded = [(1,) * (rank - tensor.dim()) + tuple(tensor.shape) for tensor in tensors]
-    return prod(max(sizes) for sizes in zip(*padded, strict=True)) * _MANY_BYTES > 2 * limit
+    elements: int = prod(max(sizes) for sizes in zip(*padded, strict=True))
+    return elements * _MANY_BYTES > 2 * limit
 
 
 def _itemsize(kwargs: dict[str, Any], tensors: list[torch.Tensor]) -> int:

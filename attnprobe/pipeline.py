@@ -5,7 +5,7 @@ target ─ load ─ trace ─ probe ─ (check ─ suggest ─ try) ─ scan
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from attnprobe.assembly import Findings, assemble
@@ -14,7 +14,7 @@ from attnprobe.loading import load
 from attnprobe.preparing import bring_to_device, choose_device, real_model, reason_not_to_run
 from attnprobe.probes.roofline_model.devices import find_device
 from attnprobe.records import LoadedModel, NotMeasured, Probe, Scan, ScanOptions, Subject, Trace
-from attnprobe.registry import discover, pick
+from attnprobe.registry import Plugin, discover, pick
 from attnprobe.resizing import resized
 from attnprobe.stopwatch import Progress, Stopwatch
 from attnprobe.tracing.tracing import retrace as retrace_model
@@ -46,9 +46,7 @@ def _scan(model: LoadedModel, options: ScanOptions, watch: Stopwatch) -> Scan:
     with watch.stage("trace") as stage:
         understood, notes = _trace(model, options)
         groups = len({site.group for site in understood.sites})
-        stage.outcome = (
-            f"{len(understood.sites)} attention sites in {groups} groups" if groups else "no attention found"
-        )
+        stage.outcome = f"{_counted(len(understood.sites), 'attention site')} in {_counted(groups, 'group')}"
     found = Findings(notes=notes)
     device = choose_device(options)
     subject = Subject(trace=understood, options=options, device=device, known=found.known)
@@ -61,7 +59,11 @@ def _scan(model: LoadedModel, options: ScanOptions, watch: Stopwatch) -> Scan:
         found.skip(measured, reason)
     else:
         _measure(model, subject, measured, found, watch)
-    return assemble(model, understood, options, probes, found, watch.stages, is_measured=not reason)
+    return assemble(model, understood, options, probes, found, watch.stages, device=device, is_measured=not reason)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def chosen_probes(options: ScanOptions) -> tuple[Probe, ...]:
@@ -70,7 +72,7 @@ def chosen_probes(options: ScanOptions) -> tuple[Probe, ...]:
     Raises:
         UsageError: A name that no probe has.
     """
-    plugins = discover("attnprobe.probes", "probe", group="attnprobe.probes")
+    plugins: Mapping[str, Plugin[Probe]] = discover("attnprobe.probes", "probe", group="attnprobe.probes")
     for name in (*options.probes, *options.skip_probes):
         pick(name, plugins, "probe")
     wanted = [

@@ -48,7 +48,11 @@ def discover(package: str, attribute: str, *, group: str = "", suffix: str = "")
         PluginError: A module does not import or lacks the attribute, or two things have one name.
     """
     found: dict[str, Plugin[T]] = {}
-    for name, value, origin in (*_from_folder(package, attribute, suffix), *_from_entry_points(group)):
+    sources: tuple[tuple[str, T, str], ...] = (
+        *_from_folder(package, attribute, suffix),
+        *_from_entry_points(group),
+    )
+    for name, value, origin in sources:
         if name in found:
             raise PluginError(f"two {attribute}s are named '{name}': {found[name].origin} and {origin}")
         found[name] = Plugin(name, value, origin)
@@ -59,7 +63,7 @@ def _from_folder(package: str, attribute: str, suffix: str) -> Iterator[tuple[st
     for name in module_names(package):
         dotted = f"{package}.{name}"
         try:
-            value = getattr(importlib.import_module(dotted), attribute)
+            value: T = getattr(importlib.import_module(dotted), attribute)
         except Exception as error:
             raise PluginError(f"{dotted} is not a usable {attribute}: {error}") from error
         yield name.removesuffix(suffix), value, dotted

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attnprobe.records import Core, Op, Tensor
-from attnprobe.registry import discover
+from attnprobe.registry import Plugin, discover
 from attnprobe.tracing.axes import joins, products, reductions, views  # noqa: F401  (they register how labels pass)
 from attnprobe.tracing.axes.labelling import Labelling
 from attnprobe.tracing.reading.scene import Pattern, Scene
@@ -21,9 +21,9 @@ def understand(ops: Sequence[Op], tensors: Sequence[Tensor], forward_end: int) -
     return scene, sorted(cores, key=lambda core: core.score_ops[0])
 
 
-def discover_patterns() -> dict[str, object]:
+def discover_patterns() -> Mapping[str, Plugin[Pattern]]:
     """Every pattern of the folder and of other packages."""
-    return dict(discover("attnprobe.tracing.patterns", "pattern", group="attnprobe.patterns"))
+    return discover("attnprobe.tracing.patterns", "pattern", group="attnprobe.patterns")
 
 
 __all__ = ["Pattern", "discover_patterns", "understand"]

@@ -155,7 +155,7 @@ def _part(scene: Scene, index: int, is_projection: bool) -> Component:
 def _walk_down(scene: Scene, core: Core, size: int, found: Surroundings) -> None:
     """From the core's output to the product with a parameter that projects all `size` features of it and nothing else."""
     width = _width_axes(scene, core)
-    todo, seen = [core.output], set()
+    todo, seen = [core.output], set[int]()
     while todo and len(seen) < 30:
         tensor = todo.pop(0)
         for index in scene.consumers.get(tensor, ()):
@@ -186,6 +186,7 @@ def _walk_down(scene: Scene, core: Core, size: int, found: Surroundings) -> None
                     continue  # the residual sum ends the attention
                 found.ops.setdefault(index, "projections")
                 todo += op.outputs
+                todo += [b for t in op.writes if (b := scene.labelling.blanks.get(scene.tensors[t].storage)) is not None]
 
 
 def _width_axes(scene: Scene, core: Core) -> frozenset[int]:

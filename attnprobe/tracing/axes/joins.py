@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from attnprobe.records import Op, Ref
 from attnprobe.tracing.axes.algebra import Dim, Label, joined, size_of
 from attnprobe.tracing.axes.labelling import Labelling, argument, pointwise, short_name, transfer
@@ -35,7 +37,7 @@ def cat(labelling: Labelling, op: Op) -> None:
     labelling.set(output, [*base.dims[:dim], whole, *base.dims[dim + 1 :]], offsets)
 
 
-def _rejoined(pieces: list[tuple[Dim, object, int]]) -> tuple[Dim | None, dict[int, int]]:
+def _rejoined(pieces: Sequence[tuple[Dim, Mapping[int, int], int]]) -> tuple[Dim | None, dict[int, int]]:
     """Stretches of one axis that cover a longer stretch, in any order (a rotation swaps its halves)."""
     if any(len(dim) != 1 for dim, _, _ in pieces):
         return None, {}
@@ -43,7 +45,7 @@ def _rejoined(pieces: list[tuple[Dim, object, int]]) -> tuple[Dim | None, dict[i
     if len(axes) != 1:
         return None, {}
     axis, stride = axes.pop()
-    spans = sorted((dict(known).get(axis, 0), size) for _, known, size in pieces)  # type: ignore[call-overload]
+    spans = sorted((known.get(axis, 0), size) for _, known, size in pieces)
     position = spans[0][0]
     for start, size in spans:
         if start != position:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attnprobe.records import Op
 from attnprobe.tracing.axes.algebra import Dim, size_of
 from attnprobe.tracing.axes.labelling import Labelling, argument, reshaped, transfer
@@ -154,10 +156,10 @@ def part(labelling: Labelling, op: Op, output: int, dim: int, start: int, step: 
 
 
 def _cut(
-    dim: Dim, offsets: dict[int, int] | object, start: int, length: int, step: int
+    dim: Dim, offsets: Mapping[int, int], start: int, length: int, step: int
 ) -> tuple[Dim | None, dict[int, int]]:
     """`length` entries of a dim from `start` on; None when they are no plain stretch of its outermost factor."""
-    known = dict(offsets)  # type: ignore[call-overload]
+    known = dict(offsets)
     if not dim or length == 0:
         return ((), known) if length == 1 else (None, known)
     (axis, _, stride), inner = dim[0], dim[1:]
@@ -172,9 +174,9 @@ def _cut(
     return None, known
 
 
-def _moved(offsets: object, dim: Dim, index: int, step: int) -> dict[int, int]:
+def _moved(offsets: Mapping[int, int], dim: Dim, index: int, step: int) -> dict[int, int]:
     """Offsets after fixing a dim at one index."""
-    known = dict(offsets)  # type: ignore[call-overload]
+    known = dict(offsets)
     for axis, size, stride in reversed(dim):
         known[axis] = known.get(axis, 0) + stride * step * (index % size)
         index //= size

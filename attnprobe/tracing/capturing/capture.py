@@ -236,11 +236,11 @@ class Capture:
         return tuple(written)
 
 
-class _Dispatch(TorchDispatchMode):
+class _Dispatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Hands every ATen op to the capture."""
 
     def __init__(self, capture: Capture) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._capture = capture
 
     @classmethod
@@ -286,4 +286,4 @@ def _scalar_value(tensor: torch.Tensor) -> float | None:
 
 
 def _next_sequence() -> int:
-    return int(torch.autograd._get_sequence_nr())
+    return int(torch.autograd._get_sequence_nr())  # type: ignore[attr-defined]

@@ -67,7 +67,7 @@ def _mask_among(
             if "attn_mask" in kwargs
             else next((a for a in args[3:5] if steers(a)), None)
         )
-        return (mask, "shows") if steers(mask) else None
+        return (mask, "shows") if isinstance(mask, torch.Tensor) and steers(mask) else None
     if name in ("masked_fill", "masked_fill_") and steers(args[1]):
         return (args[1], "hides") if _is_hiding_value(args[2]) else None
     if name == "where" and len(args) == 3 and steers(args[0]):

@@ -86,7 +86,10 @@ def _aligned(scene: Scene, gate: int, features: int) -> tuple[int, ...]:
 
 def _network(scene: Scene, gate: int, features: int) -> _Network | None:
     """Walk from the gate to the poolings of the very features that it multiplies."""
-    squash, learned, pools, passed = "", [], [], []
+    squash = ""
+    learned: list[int] = []
+    pools: list[int] = []
+    passed: list[int] = []
     ancestors = _same_map(scene, features)
     todo: list[tuple[int, int | None]] = [(gate, None)]
     seen: set[int] = set()
