@@ -7,9 +7,11 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.flops_truth.backward_small import VARIANTS as BACKWARD
 from benchmarks.flops_truth.hand_written import VARIANTS as HAND_WRITTEN
 from benchmarks.flops_truth.torch_layers import VARIANTS as TORCH_LAYERS
-from benchmarks.flops_truth.truth import Variant
+from benchmarks.flops_truth.run import backward_rows, forward_row, is_exact
+from benchmarks.flops_truth.truth import BackwardVariant, Variant
 from benchmarks.flops_truth.variants import VARIANTS
 
 
@@ -34,3 +36,15 @@ def test_torch_counts_the_derived_flops_where_every_kernel_is_taken_apart(varian
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
     assert counter.get_total_flops() == variant.flops
+
+
+@pytest.mark.parametrize("variant", HAND_WRITTEN + TORCH_LAYERS, ids=lambda variant: variant.name)
+def test_both_counters_of_a_scan_give_the_derived_flops(variant: Variant) -> None:
+    row = forward_row(variant)
+    assert is_exact(row), row
+    assert row["fvcore"] == variant.flops
+
+
+@pytest.mark.parametrize("variant", BACKWARD, ids=lambda variant: variant.name)
+def test_backward_of_every_module_has_the_derived_flops(variant: BackwardVariant) -> None:
+    assert [row for row in backward_rows(variant) if not is_exact(row)] == []

@@ -32,7 +32,7 @@ class Variant:
     build: Callable[[], nn.Module]
     inputs: Callable[[], Inputs]
     flops: int  # of one forward pass
-    core: int  # of that: scores and values of attention (or the scan of a state-space model)
+    core: int  # of that: scores and values of attention, and products between them
     train: bool = False  # layers in training mode
     printed_mflop: str  # as the survey of counters printed it, one digit after the point
     needs: str = ""  # package that it needs besides torch
