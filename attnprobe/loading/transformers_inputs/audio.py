@@ -10,7 +10,7 @@ import torch
 from attnprobe.loading.transformers_inputs.draft import Draft, Made, Maker
 from attnprobe.loading.transformers_inputs.facts import Facts
 
-_SECONDS = 1.0
+_SAMPLES = 30_720  # a multiple of every usual frame: 320, 480, 512, 640, 1920, 2048
 _BINS = (
     "num_mel_bins",
     "n_mels",
@@ -64,7 +64,7 @@ def spectrogram_image(draft: Draft) -> Made:
 
 
 def waveform(draft: Draft) -> Made:
-    """[B, samples]: one second."""
+    """[B, samples]: a second or two."""
     return _wave(draft, ())
 
 
@@ -76,38 +76,27 @@ def waveform_with_channel(draft: Draft) -> Made:
 
 def _wave(draft: Draft, middle: tuple[int, ...]) -> Made:
     facts = draft.facts
-    rate = next(
-        (
-            r
-            for h in (facts.config, *facts.parts.values())
-            if (r := facts.size("sampling_rate", "sample_rate", of=h))
-        ),
-        16000,
-    )
-    samples = facts.sampler.floats(facts.batch_size, *middle, int(_SECONDS * rate))
+    holders = (facts.config, *facts.parts.values())
+    rates = [rate for holder in holders if (rate := facts.size("sampling_rate", "sample_rate", of=holder))]
+    rate = rates[0] if rates else 16_000
+    samples = facts.sampler.floats(facts.batch_size, *middle, _SAMPLES)
     names = ("input_values", "audio_values", "audio", "input_features")
-    mask = torch.ones(facts.batch_size, samples.shape[-1], dtype=torch.int64)
+    mask = torch.ones(facts.batch_size, _SAMPLES, dtype=torch.int64)
     return Made(
         {**dict.fromkeys(names, samples), "padding_mask": mask},
-        f"{_SECONDS:g} s of random sound at {rate} Hz",
+        f"{_SAMPLES / rate:.2g} s of random sound at {rate} Hz",
     )
 
 
 def _features(draft: Draft, shape: tuple[int, ...], count: int) -> Made:
     values = draft.facts.sampler.floats(*shape)
     mask = torch.ones(draft.facts.batch_size, count, dtype=torch.int64)
-    names = (
-        "input_features",
-        "input_values",
-        "input_audio_embeds",
-        "audio_mel",
-        "audio_features",
-        "spectrogram",
-    )
+    names = ("input_features", "input_values", "input_audio_embeds", "audio_mel", "audio_features")
     masks = ("feature_attention_mask", "input_features_mask", "audio_mel_mask")
+    width = shape[-1] if shape[-1] != count else shape[-2]
     return Made(
         {**dict.fromkeys(names, values), **dict.fromkeys(masks, mask)},
-        f"a random spectrogram, {count} frames of {shape[-1] if shape[-1] != count else shape[-2]} features",
+        f"a random spectrogram, {count} frames of {width} features",
     )
 
 

@@ -74,7 +74,9 @@ def _mapped(config: Any) -> Iterator[type[nn.Module]]:
             raise ModelError(
                 f"transformers lists a class for {type(config).__name__} that it lacks: {error}"
             ) from error
-        yield found[0] if isinstance(found, (tuple, list)) else found
+        kind = found[0] if isinstance(found, (tuple, list)) else found
+        if getattr(kind, "config_class", None) in (None, type(config)):  # not a part that reads a part of it
+            yield kind
 
 
 def _beside(config: Any) -> Iterator[type[nn.Module]]:

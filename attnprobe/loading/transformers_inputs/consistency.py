@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _HORIZON = 24  # steps
+_VOCABULARY = 32  # of models without a tokenizer of their own, such as those of proteins
 _PAD_TO = 64  # rows by which vocabularies are usually rounded up
 _PLACEHOLDERS = tuple(
     f"{word}_token_{end}" for word in ("image", "video", "audio") for end in ("id", "index")
@@ -23,7 +24,7 @@ def made_consistent(config: Any) -> tuple[str, ...]:
         text = config.get_text_config()
     except (AttributeError, ValueError):
         return ()
-    sentences = (*_horizon(config), *_rope_sections(text))
+    sentences = (*_horizon(config), *_head_dim(text), *_rope_sections(text))
     if text is config:
         return sentences
     return (*sentences, *_placeholders(config, text), *_widths(config, text))
@@ -35,6 +36,18 @@ def _horizon(config: Any) -> Iterator[str]:
         config.prediction_length = _HORIZON
         config.context_length = getattr(config, "context_length", None) or _HORIZON
         yield f"The default configuration has no prediction_length; {_HORIZON} was taken."
+
+
+def _head_dim(text: Any) -> Iterator[str]:
+    """A head_dim of None means the width divided by the heads, but not every model reads it so."""
+    width, heads = getattr(text, "hidden_size", None), getattr(text, "num_attention_heads", None)
+    if getattr(text, "head_dim", 0) is None and isinstance(width, int) and isinstance(heads, int):
+        text.head_dim = width // heads
+    if hasattr(text, "num_key_value_heads") and text.num_key_value_heads is None and isinstance(heads, int):
+        text.num_key_value_heads = heads
+    if getattr(text, "vocab_size", 0) is None:
+        text.vocab_size = _VOCABULARY
+        yield f"The default configuration has no vocab_size; {_VOCABULARY} was taken."
 
 
 def _rope_sections(text: Any) -> Iterator[str]:

@@ -7,7 +7,7 @@ from attnprobe.loading.transformers_inputs.facts import Facts
 
 CHANNEL_NAMES = ("num_channels", "in_channels", "in_chans", "channels", "num_input_channels")
 GRIDS = ("image_grid_thw", "grid_thw", "image_grid_hw", "grid_hws", "grid_hw")
-_SIDE_NAMES = ("image_size", "img_size", "input_size", "pretrain_image_size", "crop_size")
+_SIDE_NAMES = ("image_size", "img_size", "input_size", "pretrain_image_size", "crop_size", "max_img_size")
 
 
 def image_shape(draft: Draft) -> tuple[int, int, int]:

@@ -12,11 +12,11 @@ def makers_of(name: str) -> tuple[Maker, ...]:
     """The makers of an argument, likeliest layout first; none for a name that says nothing."""
     if name in _BY_NAME:
         return _BY_NAME[name]
-    if name.endswith("input_ids"):
+    if name.endswith(("input_ids", "task_inputs")):
         return (text.other_ids(name),)
     if name.endswith("mask"):
         return (text.ones_like_ids(name),)
-    if name.endswith(("embeds", "hidden_states")):
+    if name.endswith(("embeds", "hidden_states", "latents")):
         return (text.states(name),)
     return ()
 

@@ -9,13 +9,12 @@ from torch import nn
 
 from attnprobe.loading.building.recipe import Proposals
 from attnprobe.loading.inputs.sampling import Sampler
-from attnprobe.loading.transformers_inputs.draft import Draft
+from attnprobe.loading.transformers_inputs.draft import SENSES, Draft
 from attnprobe.loading.transformers_inputs.facts import Facts
 from attnprobe.loading.transformers_inputs.makers import makers_of, order_of
 from attnprobe.loading.transformers_inputs.repair import repaired
 
 _REPAIRS = 6  # per draft
-_SENSES = ("pixel_values", "input_features", "input_values", "audio_values", "pixel_values_videos")
 
 
 def propose(module: nn.Module, sampler: Sampler) -> Proposals:
@@ -62,7 +61,7 @@ def _make(draft: Draft, name: str) -> bool:
     made = makers_of(name)[draft.layouts.get(name, 0)](draft)
     if made is None:
         return False
-    draft.add(made)
+    draft.add(made, name)
     return name in draft.kwargs
 
 
@@ -71,8 +70,8 @@ def _argument_sets(facts: Facts) -> Iterator[tuple[str, ...]]:
     needed = dict.fromkeys([*facts.main, *facts.required])
     if facts.has("decoder_input_ids") and getattr(facts.config, "is_encoder_decoder", False):
         needed["decoder_input_ids"] = None
-    senses = [name for name in _SENSES if facts.has(name) and name not in needed]
-    if facts.has("input_ids") and (senses or any(name in needed for name in _SENSES)):
+    senses = [name for name in SENSES if facts.has(name) and name not in needed]
+    if facts.has("input_ids") and (senses or any(name in needed for name in SENSES)):
         for sense in senses[:2]:
             yield (sense, "input_ids", *(name for name in needed if name != "input_ids"))
         yield ("input_ids", *needed)

@@ -19,6 +19,8 @@ _FEATURES = re.compile(
     r"(image|video|audio|multimodal)[^.]*?tokens:? (\d+)[^.]*?features:? (\d+)", re.IGNORECASE
 )
 _REDUCTION = re.compile(r"same reduction dim, but got \[\d+, (\d+)\] X \[(\d+), \d+\]")
+_INDEX = re.compile(r"index (\d+) is out of bounds for dimension \d+ with size (\d+)")
+_CHANNELS = re.compile(r"to have (\d+) channels, but got (\d+) channels")
 _IMAGE_SIZE = re.compile(r"doesn't match model \((\d+)\D+(\d+)\)")
 _MODALITIES = {"image": "image", "video": "video", "audio": "audio", "multimodal": "image"}
 
@@ -30,10 +32,12 @@ def repaired(draft: Draft, error: BaseException) -> bool:
         _placeholders(draft, text)
         or _image_size(draft, text)
         or _smaller_ids(draft, error)
-        or _shorter(draft, error)
+        or _shorter(draft, error, text)
         or _boolean_masks(draft, text)
         or _missing_argument(draft, error, text)
         or _last_width(draft, text)
+        or _transposed(draft, text)
+        or _without_cache(draft, text)
     )
 
 
@@ -66,7 +70,7 @@ def _smaller_ids(draft: Draft, error: BaseException) -> bool:
     if not isinstance(error, IdOutOfRangeError):
         return False
     changed = False
-    for name, value in draft.kwargs.items():
+    for name, value in draft.tensors():
         if not value.is_floating_point() and value.numel() and int(value.max()) == error.largest:
             draft.kwargs[name] = value % error.rows
             draft.notes[name] += f", below {error.rows}"
@@ -74,12 +78,15 @@ def _smaller_ids(draft: Draft, error: BaseException) -> bool:
     return changed
 
 
-def _shorter(draft: Draft, error: BaseException) -> bool:
+def _shorter(draft: Draft, error: BaseException, text: str) -> bool:
     """A table of positions that is too short: the RoBERTa family keeps its first rows for padding."""
-    if not isinstance(error, IdOutOfRangeError) or draft.facts.sampler.is_seq_len_given:
+    if isinstance(error, IdOutOfRangeError):
+        surplus = error.largest - error.rows + 1
+    elif match := _INDEX.search(text):
+        surplus = int(match[1]) - int(match[2]) + 1
+    else:
         return False
-    surplus = error.largest - error.rows + 1
-    if surplus >= draft.facts.seq_len:
+    if surplus >= draft.facts.seq_len or draft.facts.sampler.is_seq_len_given:
         return False
     draft.facts.trimmed += surplus
     return _again(draft, tuple(name for name in draft.kwargs if name in TEXT))
@@ -87,7 +94,7 @@ def _shorter(draft: Draft, error: BaseException) -> bool:
 
 def _boolean_masks(draft: Draft, text: str) -> bool:
     """Masks of 0 and 1 where the model wants False and True."""
-    masks = [name for name, value in draft.kwargs.items() if "mask" in name and value.dtype is torch.int64]
+    masks = [name for name, value in draft.tensors() if "mask" in name and value.dtype is torch.int64]
     if "bool" not in text or not masks:
         return False
     draft.kwargs.update({name: draft.kwargs[name].bool() for name in masks})
@@ -100,12 +107,34 @@ def _last_width(draft: Draft, text: str) -> bool:
     if match is None:
         return False
     found, asked = int(match[1]), int(match[2])
-    for name, value in draft.kwargs.items():
+    for name, value in draft.tensors():
         if value.is_floating_point() and value.dim() > 1 and value.shape[-1] == found:
             draft.kwargs[name] = draft.facts.sampler.floats(*value.shape[:-1], asked)
             draft.notes[name] = f"random values of width {asked} (what the first layer reads)"
             return True
     return False
+
+
+def _transposed(draft: Draft, text: str) -> bool:
+    """[B, S, E] where a convolution wants [B, E, S]."""
+    match = _CHANNELS.search(text)
+    if match is None:
+        return False
+    for name, value in draft.tensors():
+        if value.dim() == 3 and (value.shape[2], value.shape[1]) == (int(match[1]), int(match[2])):
+            draft.kwargs[name] = value.mT.contiguous()
+            return True
+    return False
+
+
+def _without_cache(draft: Draft, text: str) -> bool:
+    """A cache that the model cannot build from its configuration, as hybrids without attention layers."""
+    if ("cache" not in text.lower() and "get_seq_length" not in text) or "use_cache" in draft.kwargs:
+        return False
+    if not draft.facts.has("use_cache"):
+        return False
+    draft.kwargs["use_cache"] = False
+    return True
 
 
 def _again(draft: Draft, names: tuple[str, ...]) -> bool:
@@ -128,7 +157,7 @@ def _missing_argument(draft: Draft, error: BaseException, text: str) -> bool:
 def _add(draft: Draft, name: str) -> None:
     made = makers_of(name)[draft.layouts.get(name, 0)](draft)
     if made is not None:
-        draft.add(made)
+        draft.add(made, name)
 
 
 def _named_in(text: str, draft: Draft) -> Iterator[str]:

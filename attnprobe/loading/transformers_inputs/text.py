@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 
 from attnprobe.loading.transformers_inputs.draft import Draft, Made, Maker
+from attnprobe.loading.transformers_inputs.facts import Facts
 
 _DECODER_LEN = 32
 
@@ -29,22 +31,27 @@ def input_ids(draft: Draft) -> Made:
     return Made({"input_ids": torch.cat([*front, ids], dim=1)}, note)
 
 
-def codebook_ids(draft: Draft) -> Made | None:
-    """[B, S, codebooks]: language models over audio codes."""
+_BOOKS = (
+    "num_codebooks",
+    "num_channels",
+    "n_codebooks",
+    "num_quantizers",
+    "n_codes_total",
+    "audio_num_codebooks",
+)
+
+
+def codebook_ids(draft: Draft, beside: int = 0) -> Made | None:
+    """[B, S, codebooks], `beside` of them for text: language models over audio codes."""
     facts = draft.facts
-    books = facts.size(
-        "num_codebooks",
-        "num_channels",
-        "n_codebooks",
-        "num_quantizers",
-        "n_codes_total",
-        "audio_num_codebooks",
-    )
+    books = facts.size(*_BOOKS)
     if not books:
         return None
     high = facts.size("vocab_size", "codebook_size", of=facts.text, default=1000)
-    ids = facts.sampler.ids(facts.batch_size, facts.seq_len, books, high=high, avoid=facts.special_ids)
-    return Made({"input_ids": ids}, f"random codes below {high} for {books} codebooks")
+    ids = facts.sampler.ids(
+        facts.batch_size, facts.seq_len, books + beside, high=high, avoid=facts.special_ids
+    )
+    return Made({"input_ids": ids}, f"random codes below {high} for {books + beside} codebooks")
 
 
 def stacked_codebook_ids(draft: Draft) -> Made | None:
@@ -59,24 +66,38 @@ def stacked_codebook_ids(draft: Draft) -> Made | None:
 def decoder_input_ids(draft: Draft) -> Made:
     """[B, T] with T at most 32 when the encoder reads no text, else as long as its input."""
     facts = draft.facts
+    ids = facts.sampler.ids(
+        facts.batch_size, _decoder_len(draft), high=_decoder_vocabulary(facts), low=3, avoid=facts.special_ids
+    )
+    return Made({"decoder_input_ids": ids}, f"random token ids below {_decoder_vocabulary(facts)}")
+
+
+def decoder_codes(draft: Draft, *, stacked: bool = False) -> Made | None:
+    """[B, T, codebooks], or [B * codebooks, T]."""
+    facts = draft.facts
+    books = facts.size(*_BOOKS, of=facts.parts.get("decoder", facts.text)) or facts.size(*_BOOKS)
+    if not books:
+        return None
+    high = _decoder_vocabulary(facts)
+    shape = (facts.batch_size, _decoder_len(draft), books)
+    if stacked:
+        shape = (facts.batch_size * books, _decoder_len(draft), 1)
+    ids = facts.sampler.ids(*shape, high=high, low=3, avoid=facts.special_ids)
+    return Made({"decoder_input_ids": ids.squeeze(-1)}, f"random codes below {high} for {books} codebooks")
+
+
+def _decoder_vocabulary(facts: Facts) -> int:
     decoder = facts.parts.get("decoder", facts.text)
-    high = facts.size("vocab_size", "decoder_vocab_size", of=decoder) or facts.size(
-        "decoder_vocab_size", "vocab_size", default=100
-    )
+    stated = facts.size("vocab_size", "decoder_vocab_size", of=decoder)
+    return stated or facts.size("decoder_vocab_size", "vocab_size", default=100)
+
+
+def _decoder_len(draft: Draft) -> int:
+    facts = draft.facts
+    decoder = facts.parts.get("decoder", facts.text)
     length = facts.seq_len if "input_ids" in draft.kwargs else min(_DECODER_LEN, facts.seq_len)
-    length = min(
-        length, facts.size("max_target_positions", "max_position_embeddings", of=decoder, default=length)
-    )
-    shape = [facts.batch_size, length]
-    if ("input_ids" in draft.kwargs and draft.kwargs["input_ids"].dim() == 3) or draft.layouts.get(
-        "decoder_input_ids", 0
-    ) == 1:
-        books = facts.size("num_codebooks", "num_channels", of=decoder) or facts.size(
-            "num_channels", default=8
-        )
-        shape.append(books)
-    ids = facts.sampler.ids(*shape, high=high, low=min(3, high - 1), avoid=facts.special_ids)
-    return Made({"decoder_input_ids": ids}, f"random token ids below {high}")
+    limit = facts.size("max_target_positions", "max_position_embeddings", of=decoder, default=length)
+    return min(length, limit)
 
 
 def bbox(draft: Draft) -> Made:
@@ -187,14 +208,25 @@ def modality_ids(draft: Draft) -> Made:
     )
 
 
+def visual_features(draft: Draft) -> Made:
+    """[B, 36, features] and the boxes [B, 36, 4] of regions that a detector found."""
+    facts = draft.facts
+    width = facts.size("visual_feat_dim", "visual_embedding_dim", default=2048)
+    places = facts.sampler.fractions(facts.batch_size, 36, facts.size("visual_pos_dim", default=4))
+    features = facts.sampler.floats(facts.batch_size, 36, width)
+    return Made({"visual_feats": features, "visual_pos": places}, "random features of 36 regions")
+
+
 MAKERS: Mapping[str, tuple[Maker, ...]] = {
-    "input_ids": (input_ids, codebook_ids, stacked_codebook_ids),
-    "decoder_input_ids": (decoder_input_ids, decoder_input_ids),
+    "input_ids": (input_ids, codebook_ids, partial(codebook_ids, beside=1), stacked_codebook_ids),
+    "decoder_input_ids": (decoder_input_ids, decoder_codes, partial(decoder_codes, stacked=True)),
     "bbox": (bbox,),
     "inputs_embeds": (inputs_embeds,),
     "encoder_hidden_states": (encoder_hidden_states,),
     "attention_mask": (ones_like_ids("attention_mask"),),
     "decoder_attention_mask": (_decoder_mask,),
+    "visual_feats": (visual_features,),
+    "visual_pos": (visual_features,),
     "image_attention_mask": (images_per_token,),
     "token_type_ids": (modality_ids,),
     "mm_token_type_ids": (modality_ids,),

@@ -125,6 +125,14 @@ def tiles(draft: Draft) -> Made | None:
     )
 
 
+def target_sizes(draft: Draft) -> Made:
+    """[B, 2]: rows and columns of patches."""
+    _, height, width = image_shape(draft)
+    side = size_in_vision(draft.facts, "patch_size", default=14)
+    sizes = torch.tensor([[height // side, width // side]] * draft.facts.batch_size)
+    return Made({"target_sizes": sizes}, "the size of the images in patches")
+
+
 def prompt_pair(draft: Draft) -> Made:
     """A prompt image and its mask beside the image, each [B, C, H, W]."""
     values = _images(draft).values["pixel_values"]
@@ -146,6 +154,7 @@ MAKERS: Mapping[str, tuple[Maker, ...]] = {
     "hidden_states": (patches, square_patches),
     "pixel_mask": (pixel_mask,),
     "image_sizes": (image_sizes,),
+    "target_sizes": (target_sizes,),
     "aspect_ratio_ids": (aspect_ratios,),
     "bool_masked_pos": (masked_patches,),
     "prompt_pixel_values": (prompt_pair,),
