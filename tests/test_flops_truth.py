@@ -9,8 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.flops_truth.backward_small import VARIANTS as BACKWARD
 from benchmarks.flops_truth.hand_written import VARIANTS as HAND_WRITTEN
-from benchmarks.flops_truth.torch_layers import VARIANTS as TORCH_LAYERS
 from benchmarks.flops_truth.run import backward_rows, forward_row, is_exact
+from benchmarks.flops_truth.torch_layers import VARIANTS as TORCH_LAYERS
 from benchmarks.flops_truth.truth import BackwardVariant, Variant
 from benchmarks.flops_truth.variants import VARIANTS
 
