@@ -34,7 +34,8 @@ def test_an_object_that_is_part_of_another_is_no_candidate(write: Write, load_ta
 
 
 def test_a_class_that_another_class_uses_is_a_part(write: Write, load_target: Load) -> None:
-    whole = "class Model(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.net = Net()\n"
+    init = "    def __init__(self):\n        super().__init__()\n        self.net = Net()\n"
+    whole = f"class Model(nn.Module):\n{init}"
     write("model.py", NET + whole + "    def forward(self, x): return self.net(x)\n")
     loaded = load_target("model.py")
     assert loaded.entry == "model.py:Model()"

@@ -184,7 +184,7 @@ def test_a_model_of_transformers_in_a_file_gets_its_own_inputs(write: Write, loa
     text = (
         "from transformers import T5Config, T5Model\n"
         "def build_model():\n"
-        "    return T5Model(T5Config(d_model=16, d_kv=4, d_ff=16, num_layers=1, num_heads=2, vocab_size=99))\n"
+        "    return T5Model(T5Config(d_model=16, d_kv=4, d_ff=16, num_layers=1, num_heads=2, vocab_size=9))\n"
     )
     write("model.py", text)
     assert {item.name for item in load_target("model.py").inputs} == {"input_ids", "decoder_input_ids"}

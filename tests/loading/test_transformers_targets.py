@@ -80,6 +80,16 @@ def test_an_image_gets_as_many_placeholders_as_it_has_features() -> None:
     assert int((loaded.kwargs["input_ids"] == 99).sum()) == 2 * 4  # (28 / 14)^2 patches per image
 
 
+def test_a_sense_that_gets_no_input_is_named() -> None:
+    vision = {**SMALL, "image_size": 28, "patch_size": 14, "model_type": "clip_vision_model"}
+    text = {**SMALL, "num_key_value_heads": 4, "vocab_size": 100, "model_type": "llama"}
+    loaded = small(
+        "llava", vision_config=vision, text_config=text, image_token_id=100
+    )  # beyond the vocabulary
+    assert shapes(loaded) == {"input_ids": (2, 128)}
+    assert "Left out: pixel_values; what only they reach is not seen." in loaded.guessed
+
+
 def test_layout_models_get_boxes_that_do_not_cross() -> None:
     loaded = small("layoutlm", **SMALL)
     error = trial(loaded.module, loaded.fake_world, loaded.args, loaded.kwargs)

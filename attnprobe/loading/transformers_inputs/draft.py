@@ -46,8 +46,14 @@ class Draft:
         return [(name, value) for name, value in self.kwargs.items() if isinstance(value, torch.Tensor)]
 
     def proposal(self, *, is_certain: bool = False) -> Proposal:
-        """The inputs as they are."""
-        return Proposal(kwargs=dict(self.kwargs), notes=dict(self.notes), is_certain=is_certain)
+        """The inputs as they are; says which of the model's senses get none."""
+        left_out = [name for name in SENSES if self.facts.has(name) and name not in self.kwargs]
+        sentences = (
+            (f"Left out: {', '.join(left_out)}; what only they reach is not seen.",) if left_out else ()
+        )
+        return Proposal(
+            kwargs=dict(self.kwargs), notes=dict(self.notes), guessed=sentences, is_certain=is_certain
+        )
 
 
 # Makes values for one argument; None where it does not apply to this model.

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from attnprobe.loading.building.arguments import required_of
 from attnprobe.loading.inputs.sampling import Sampler
 
 _VISION = ("vision", "image", "visual", "vit", "backbone", "pixel")
@@ -96,11 +97,7 @@ class Facts:
     @property
     def required(self) -> tuple[str, ...]:
         """Arguments of the forward without a default."""
-        empty, variadic = (
-            inspect.Parameter.empty,
-            (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD),
-        )
-        return tuple(n for n, p in self.parameters.items() if p.default is empty and p.kind not in variadic)
+        return tuple(parameter.name for parameter in required_of(self.module.forward))
 
     @property
     def main(self) -> tuple[str, ...]:
