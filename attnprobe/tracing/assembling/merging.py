@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnprobe.records import Core
-from attnprobe.tracing.axes.labelling import short_name
+from attnprobe.tracing.axes.labelling import op_names, short_name
 from attnprobe.tracing.reading.scene import Scene
 
 _JOINS = frozenset({"cat", "concat", "stack", "copy_", "index_put_", "add", "add_", "sum"})

@@ -186,7 +186,11 @@ def _walk_down(scene: Scene, core: Core, size: int, found: Surroundings) -> None
                     continue  # the residual sum ends the attention
                 found.ops.setdefault(index, "projections")
                 todo += op.outputs
-                todo += [b for t in op.writes if (b := scene.labelling.blanks.get(scene.tensors[t].storage)) is not None]
+                todo += [
+                    b
+                    for t in op.writes
+                    if (b := scene.labelling.blanks.get(scene.tensors[t].storage)) is not None
+                ]
 
 
 def _width_axes(scene: Scene, core: Core) -> frozenset[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Literal
 
 Factor = tuple[int, int, int]  # (axis, size, stride along the axis)
@@ -36,7 +37,7 @@ class Label:
 
     def axes(self) -> frozenset[int]:
         """Every axis that occurs."""
-        return frozenset(axis for dim in self.dims for axis, _, _ in dim)
+        return axes_of(self.dims)
 
 
 class Axes:
@@ -74,12 +75,19 @@ class Axes:
         return frozenset(root for axis, _, _ in dim for root in self.all[axis].roots)
 
 
+def axes_of(dims: Iterable[Dim]) -> frozenset[int]:
+    """Every axis that occurs in some dimensions."""
+    return frozenset(axis for dim in dims for axis, _, _ in dim)
+
+
+def flat(dims: Iterable[Dim]) -> Dim:
+    """The factors of some dimensions, one after another."""
+    return tuple(factor for dim in dims for factor in dim)
+
+
 def size_of(dim: Dim) -> int:
     """Number of entries along a dimension."""
-    count = 1
-    for _, size, _ in dim:
-        count *= size
-    return count
+    return prod(size for _, size, _ in dim)
 
 
 def joined(factors: Iterable[Factor]) -> Dim:
@@ -99,8 +107,8 @@ def reshaped(dims: tuple[Dim, ...], shape: tuple[int, ...]) -> tuple[list[Dim], 
     """Cut the factors of `dims`, in order, into dimensions of the sizes `shape`.
 
     Returns:
-        The dimensions found, and the factors left over. Fewer dimensions than `shape` has means that from there on the
-        boundaries do not fit: the reshape mixes axes.
+        The dimensions found, and the factors left over. Fewer dimensions than `shape` has means that from
+        there on the boundaries do not fit: the reshape mixes axes.
     """
     rest = [factor for dim in dims for factor in dim]
     rest.reverse()

@@ -11,7 +11,7 @@ from attnprobe.tracing.axes.labelling import Labelling, argument, pointwise, sho
 
 @transfer("cat", "concat", "_cat", "concatenate")
 def cat(labelling: Labelling, op: Op) -> None:
-    """Along `dim`: the same axis when the parts are neighbouring stretches of one, else a new axis made of pieces."""
+    """Along `dim`: the same axis when the parts are stretches of one, else a new axis made of pieces."""
     output = op.outputs[0]
     parts = [t for t in op.inputs if len(labelling.shape(t)) == len(labelling.shape(output))]
     rank = len(labelling.shape(output))
@@ -28,10 +28,12 @@ def cat(labelling: Labelling, op: Op) -> None:
     offsets = dict(base.offsets)
     if whole is None:
         whole = labelling.axes.new(
-            "derived", labelling.shape(output)[dim], birth=op.index,
+            "derived",
+            labelling.shape(output)[dim],
+            birth=op.index,
             parents={axis for piece, _, _ in pieces for axis, _, _ in piece},
             pieces=tuple((piece, dict(known)) for piece, known, _ in pieces),
-        )  # fmt: skip
+        )
     else:
         offsets.update(start)
     labelling.set(output, [*base.dims[:dim], whole, *base.dims[dim + 1 :]], offsets)
@@ -100,23 +102,14 @@ def index(labelling: Labelling, op: Op) -> None:
 
 
 def _fits(labelling: Labelling, op: Op, ids: int, dim: int) -> bool:
-    """Whether the output is the input with dim `dim` replaced by the dims of `ids` (not so for boolean masks)."""
+    """Whether the output is the input with dim `dim` replaced by those of `ids` (not so for boolean masks)."""
     own = labelling.shape(op.inputs[0])
     return labelling.shape(op.outputs[0]) == (*own[:dim], *labelling.shape(ids), *own[dim + 1 :])
 
 
-@transfer(
-    "masked_fill",
-    "index_put",
-    "index_add",
-    "index_copy",
-    "scatter",
-    "slice_scatter",
-    "select_scatter",
-    "copy_",
-)
+@transfer("masked_fill index_put index_add index_copy scatter slice_scatter select_scatter copy_")
 def written_into(labelling: Labelling, op: Op) -> None:
-    """The first operand with some entries replaced; a buffer made blank takes its labels from what is written into it."""
+    """The first operand with some entries replaced; a blank buffer is labelled by what is written into it."""
     target = op.inputs[0]
     label = labelling.label(target)
     blank = labelling.blanks.get(labelling.tensors[target].storage)
@@ -133,7 +126,7 @@ def written_into(labelling: Labelling, op: Op) -> None:
 
 
 def _like_source(labelling: Labelling, op: Op, tensor: int, source: int) -> Label:
-    """The source's dims for a buffer, aligned at the last one; a dim of another size descends from the source's."""
+    """The source's dims for a buffer, aligned at the last one; one of another size descends from them."""
     shape, own, label = labelling.shape(tensor), labelling.shape(source), labelling.label(source)
     old = labelling.label(tensor)
     offset = len(shape) - len(own)
@@ -151,7 +144,7 @@ def _like_source(labelling: Labelling, op: Op, tensor: int, source: int) -> Labe
 
 def _named_after(labelling: Labelling, op: Op, buffer: Label, view: Label, written: Label) -> Label:
     """The buffer's dims after a view of it was written: each takes the name of what was written along it."""
-    names = {dim[0][0]: new for dim, new in zip(view.dims, written.dims, strict=True) if dim and new}
+    names = {dim[0][0]: new for dim, new in zip(view.dims, written.dims, strict=False) if dim and new}
     dims: list[Dim] = []
     for dim in buffer.dims:
         new = names.get(dim[0][0]) if dim else None
@@ -162,22 +155,7 @@ def _named_after(labelling: Labelling, op: Op, buffer: Label, view: Label, writt
 
 
 @transfer(
-    "where",
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "lerp",
-    "addcmul",
-    "maximum",
-    "minimum",
-    "pow",
-    "rsub",
-    "true_divide",
-    "addcdiv",
-    "gelu",
-    "sigmoid",
-    "exp",
+    "where add sub mul div lerp addcmul maximum minimum pow rsub true_divide addcdiv gelu sigmoid exp",
     "tanh",
 )
 def elementwise(labelling: Labelling, op: Op) -> None:

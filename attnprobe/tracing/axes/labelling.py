@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from attnprobe.records import Op, Ref, Tensor
-from attnprobe.tracing.axes.algebra import Axes, Dim, Label, joined, reshaped, size_of
+from attnprobe.tracing.axes.algebra import Axes, Dim, Label, axes_of, size_of
 
 
 @dataclass(frozen=True, slots=True)
 class Contraction:
     """One product that sums over something: scores, values, projections.
 
-    `lhs` and `rhs` are tensor ids; the dims are those of the operands. Free dims of the output keep the operand's
-    label, except that one of two equal axes becomes an alias.
+    `lhs` and `rhs` are tensor ids; the dims are those of the operands. Free dims of the output keep the
+    operand's label, except that one of two equal axes becomes an alias.
     """
 
     op: int
@@ -34,13 +34,21 @@ class Contraction:
 
 Transfer = Callable[["Labelling", Op], None]
 _TRANSFERS: dict[str, Transfer] = {}
+_FACTORIES = frozenset(
+    {"zeros_like", "empty_like", "new_zeros", "new_empty", "new_full", "full_like", "ones_like"}
+)
 
 
-def transfer(*names: str) -> Callable[[Transfer], Transfer]:
-    """Register how labels pass through the ops of these names."""
+def op_names(*lines: str) -> frozenset[str]:
+    """Names of ops as a set; a line holds several, with spaces between them."""
+    return frozenset(" ".join(lines).split())
+
+
+def transfer(*lines: str) -> Callable[[Transfer], Transfer]:
+    """Register how labels pass through the ops of these names (written as for `op_names`)."""
 
     def register(function: Transfer) -> Transfer:
-        _TRANSFERS.update(dict.fromkeys(names, function))
+        _TRANSFERS.update(dict.fromkeys(op_names(*lines), function))
         return function
 
     return register
@@ -55,9 +63,7 @@ class Labelling:
         self.axes = Axes()
         self.labels: dict[int, Label] = {}
         self.contractions: dict[int, Contraction] = {}  # by op
-        self.producers: dict[
-            int, list[int]
-        ] = {}  # tensor -> the op that made it, then those that wrote into it
+        self.producers: dict[int, list[int]] = {}  # tensor -> its maker, then the ops that wrote into it
         self.blanks: dict[int, int] = {}  # storage -> the buffer made without data, to be written into
         self.filled: set[int] = set()  # blanks that took their labels from what was written into them
         for op in ops:
@@ -83,21 +89,19 @@ class Labelling:
         if len(dims) != len(shape) or any(
             size_of(d) != n for d, n in zip(dims, shape, strict=False) if n > 0
         ):
-            parents = {axis for dim in dims for axis, _, _ in dim}
+            parents = axes_of(dims)
             dims = [self.axes.new("mixed", size, parents=parents) for size in shape]
         self.labels[tensor] = Label(tuple(dims), offsets or {})
 
     def derived(self, op: Op, size: int, *dims: Dim) -> Dim:
         """A new axis that descends from those of `dims`."""
-        return self.axes.new(
-            "derived", size, birth=op.index, parents={axis for dim in dims for axis, _, _ in dim}
-        )
+        return self.axes.new("derived", size, birth=op.index, parents=axes_of(dims))
 
     def without_repeats(self, op: Op, dims: Sequence[Dim], movable: Sequence[bool]) -> list[Dim]:
         """The same dims with a second occurrence of a factor renamed to an alias, where `movable` allows."""
         seen: set[tuple[int, int, int]] = set()
         result: list[Dim] = []
-        for dim, can_move in sorted_fixed_first(dims, movable):
+        for dim, can_move in _fixed_first(dims, movable):
             if can_move and any(factor in seen for factor in dim):
                 dim = tuple(
                     (self.axes.new("alias", size, birth=op.index, parents=(axis,))[0][0], size, 1)
@@ -147,18 +151,10 @@ class Labelling:
 
 
 def _is_factory(op: Op) -> bool:
-    return short_name(op.name) in (
-        "zeros_like",
-        "empty_like",
-        "new_zeros",
-        "new_empty",
-        "new_full",
-        "full_like",
-        "ones_like",
-    )
+    return short_name(op.name) in _FACTORIES
 
 
-def sorted_fixed_first(dims: Sequence[Dim], movable: Sequence[bool]) -> list[tuple[Dim, bool]]:
+def _fixed_first(dims: Sequence[Dim], movable: Sequence[bool]) -> list[tuple[Dim, bool]]:
     """Dims that must keep their name before those that may be renamed."""
     pairs = list(zip(dims, movable, strict=True))
     return [pair for pair in pairs if not pair[1]] + [pair for pair in pairs if pair[1]]
@@ -219,7 +215,7 @@ def _is_broadcast_of(shape: tuple[int, ...], inputs: list[tuple[int, ...]]) -> b
 
 
 def pointwise(labelling: Labelling, op: Op, output: int) -> None:
-    """Element by element with broadcasting: each dim comes from the first operand that is not of size 1 there.
+    """Element by element with broadcasting: each dim comes from the first operand not of size 1 there.
 
     Operands computed from weights come before masks and positions.
     """
@@ -244,9 +240,9 @@ def pointwise(labelling: Labelling, op: Op, output: int) -> None:
     labelling.set(output, dims, offsets)
 
 
-def tensor_argument(op: Op, position: int, keyword: str = "") -> int | None:
-    """The id of a tensor argument."""
-    value = op.arguments[position] if position < len(op.arguments) else op.keywords.get(keyword)
+def tensor_argument(op: Op, position: int) -> int | None:
+    """The id of a positional argument; None when it is no tensor or not there."""
+    value = op.arguments[position] if position < len(op.arguments) else None
     return value.id if isinstance(value, Ref) else None
 
 
@@ -255,16 +251,3 @@ def argument(op: Op, position: int, keyword: str, default: Any) -> Any:
     if position < len(op.arguments):
         return op.arguments[position]
     return op.keywords.get(keyword, default)
-
-
-__all__ = [
-    "Contraction",
-    "Labelling",
-    "argument",
-    "joined",
-    "pointwise",
-    "reshaped",
-    "short_name",
-    "tensor_argument",
-    "transfer",
-]

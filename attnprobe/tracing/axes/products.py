@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from attnprobe.records import Op
-from attnprobe.tracing.axes.algebra import Dim
+from attnprobe.tracing.axes.algebra import Dim, axes_of
 from attnprobe.tracing.axes.labelling import Contraction, Labelling, short_name, tensor_argument, transfer
 
 
@@ -68,28 +69,26 @@ def _product_by_hand(labelling: Labelling, op: Op, one: int, other: int, summed:
     rank = len(labelling.shape(op.inputs[0]))
     left, right = _aligned(labelling, one, rank), _aligned(labelling, other, rank)
     product = labelling.label(op.inputs[0]).dims
-    parts: dict[str, list[Dim]] = {"lc": [], "rc": [], "lf": [], "rf": [], "b": [], "lo": [], "ro": []}
-    for i in range(rank):
-        if i in summed:
-            parts["lc"].append(left[i])
-            parts["rc"].append(right[i])
-        elif not right[i]:
-            parts["lf"].append(product[i])
-            parts["lo"].append(left[i])
-        elif not left[i]:
-            parts["rf"].append(product[i])
-            parts["ro"].append(right[i])
-        else:
-            parts["b"].append(product[i])
-    if not any(parts["lc"]) or not any(parts["rc"]):
+    over = [i for i in range(rank) if i in summed]
+    kept = [i for i in range(rank) if i not in summed]
+    left_free = [i for i in kept if not right[i]]
+    right_free = [i for i in kept if right[i] and not left[i]]
+    if not any(left[i] for i in over) or not any(right[i] for i in over):
         return
-    size = 1
-    for i in summed:
-        size *= labelling.shape(op.inputs[0])[i]
     labelling.contractions[op.index] = Contraction(
-        op.index, one, other, tuple(parts["lc"]), tuple(parts["rc"]), tuple(parts["lf"]), tuple(parts["rf"]),
-        tuple(parts["b"]), size, op.outputs[0], tuple(parts["lo"]), tuple(parts["ro"]),
-    )  # fmt: skip
+        op=op.index,
+        lhs=one,
+        rhs=other,
+        lhs_contracted=tuple(left[i] for i in over),
+        rhs_contracted=tuple(right[i] for i in over),
+        lhs_free=tuple(product[i] for i in left_free),
+        rhs_free=tuple(product[i] for i in right_free),
+        batch=tuple(product[i] for i in kept if left[i] and right[i]),
+        contracted_size=prod(labelling.shape(op.inputs[0])[i] for i in summed),
+        output=op.outputs[0],
+        lhs_own=tuple(left[i] for i in left_free),
+        rhs_own=tuple(right[i] for i in right_free),
+    )
 
 
 def _aligned(labelling: Labelling, tensor: int, rank: int) -> list[Dim]:
@@ -97,9 +96,7 @@ def _aligned(labelling: Labelling, tensor: int, rank: int) -> list[Dim]:
     return [()] * (rank - len(dims)) + list(dims)
 
 
-@transfer(
-    "convolution", "_convolution", "mkldnn_convolution", "cudnn_convolution", "conv1d", "conv2d", "conv3d"
-)
+@transfer("convolution _convolution mkldnn_convolution cudnn_convolution conv1d conv2d conv3d")
 def convolution(labelling: Labelling, op: Op) -> None:
     """[B, C, …] -> [B, weight rows, …]; a spatial dim that keeps its size keeps its label."""
     data, weight = op.inputs[0], op.inputs[1]
@@ -137,42 +134,55 @@ def _product(labelling: Labelling, op: Op, one: int, other: int) -> None:
 
 
 def _write(
-    labelling: Labelling, op: Op, one: int, other: int, left_sum: tuple[Dim, ...], right_sum: tuple[Dim, ...],
-    left_free: Sequence[Dim], right_free: Sequence[Dim], batch: tuple[Dim, ...],
-) -> None:  # fmt: skip
+    labelling: Labelling,
+    op: Op,
+    one: int,
+    other: int,
+    left_sum: tuple[Dim, ...],
+    right_sum: tuple[Dim, ...],
+    left_free: Sequence[Dim],
+    right_free: Sequence[Dim],
+    batch: tuple[Dim, ...],
+) -> None:
     """Label the output as batch, left free, right free, and note the contraction."""
     fixed = [*batch, *left_free]
     movable = [False] * len(fixed) + [True] * len(right_free)
-    if labelling.tensors[one].origin.startswith("parameter") and not labelling.tensors[
-        other
-    ].origin.startswith("parameter"):
+    weight_first = [labelling.tensors[t].origin.startswith("parameter") for t in (one, other)] == [
+        True,
+        False,
+    ]
+    if weight_first:
         movable = [False] * len(batch) + [True] * len(left_free) + [False] * len(right_free)
     dims = labelling.without_repeats(op, [*fixed, *right_free], movable)
     label = labelling.label(one)
     offsets = {**labelling.label(other).offsets, **label.offsets}
     output = op.outputs[0]
-    labelling.set(output, dims, {axis: start for axis, start in offsets.items() if axis in _axes(dims)})
-    size = labelling.shape(one)[-1]
+    axes = axes_of(dims)
+    labelling.set(output, dims, {axis: start for axis, start in offsets.items() if axis in axes})
     count = len(batch)
     middle = count + len(left_free)
     labelling.contractions[op.index] = Contraction(
-        op.index, one, other, left_sum, right_sum, tuple(dims[count:middle]), tuple(dims[middle:]), tuple(dims[:count]), size, output,
-        tuple(left_free), tuple(right_free),
-    )  # fmt: skip
+        op=op.index,
+        lhs=one,
+        rhs=other,
+        lhs_contracted=left_sum,
+        rhs_contracted=right_sum,
+        lhs_free=tuple(dims[count:middle]),
+        rhs_free=tuple(dims[middle:]),
+        batch=tuple(dims[:count]),
+        contracted_size=labelling.shape(one)[-1],
+        output=output,
+        lhs_own=tuple(left_free),
+        rhs_own=tuple(right_free),
+    )
 
 
-def _axes(dims: Sequence[Dim]) -> set[int]:
-    return {axis for dim in dims for axis, _, _ in dim}
-
-
-_FUSED_OUTPUT = (
-    "_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention", "_scaled_dot_product_efficient_attention",
-    "_scaled_dot_product_cudnn_attention", "_scaled_dot_product_fused_attention_overrideable", "_scaled_dot_product_attention_math",
-    "scaled_dot_product_attention", "_scaled_dot_product_attention_math_for_mps",
-)  # fmt: skip
-
-
-@transfer(*_FUSED_OUTPUT)
+@transfer(
+    "_scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention",
+    "_scaled_dot_product_efficient_attention _scaled_dot_product_cudnn_attention",
+    "_scaled_dot_product_fused_attention_overrideable _scaled_dot_product_attention_math",
+    "scaled_dot_product_attention _scaled_dot_product_attention_math_for_mps",
+)
 def fused_attention(labelling: Labelling, op: Op) -> None:
     """query [B, H, L, D], value [B, G, S, Dv] -> [B, H, L, Dv]."""
     query, value = labelling.label(op.inputs[0]), labelling.label(op.inputs[2])

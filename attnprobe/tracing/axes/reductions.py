@@ -7,9 +7,9 @@ from attnprobe.tracing.axes.labelling import Labelling, argument, transfer
 
 
 @transfer(
-    "mean", "amax", "amin", "max", "min", "prod", "any", "all", "var", "std", "var_mean", "logsumexp", "linalg_vector_norm",
-    "norm", "argmax", "argmin", "median", "nansum", "std_mean", "aminmax", "mode",
-)  # fmt: skip
+    "mean amax amin max min prod any all var std var_mean logsumexp linalg_vector_norm norm argmax argmin",
+    "median nansum std_mean aminmax mode",
+)
 def reduction(labelling: Labelling, op: Op) -> None:
     """The reduced dims go, or stay with size 1."""
     label = labelling.label(op.inputs[0])
@@ -36,11 +36,12 @@ def reduced_dims(labelling: Labelling, op: Op) -> tuple[int, ...]:
 
 
 @transfer(
-    "avg_pool1d", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_avg_pool1d", "adaptive_max_pool2d",
-    "max_pool2d_with_indices", "max_pool3d_with_indices", "constant_pad_nd", "reflection_pad2d", "reflection_pad1d", "replication_pad2d",
-    "upsample_bilinear2d", "upsample_nearest2d", "upsample_bicubic2d", "upsample_nearest1d", "upsample_linear1d", "topk", "gather",
-    "_upsample_bicubic2d_aa", "_upsample_bilinear2d_aa", "pixel_unshuffle", "pixel_shuffle", "index_select", "narrow_copy", "max_pool1d_with_indices",
-)  # fmt: skip
+    "avg_pool1d avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_avg_pool1d",
+    "adaptive_max_pool2d max_pool2d_with_indices max_pool3d_with_indices constant_pad_nd reflection_pad2d",
+    "reflection_pad1d replication_pad2d upsample_bilinear2d upsample_nearest2d upsample_bicubic2d",
+    "upsample_nearest1d upsample_linear1d topk gather _upsample_bicubic2d_aa _upsample_bilinear2d_aa",
+    "pixel_unshuffle pixel_shuffle index_select narrow_copy max_pool1d_with_indices",
+)
 def resized(labelling: Labelling, op: Op) -> None:
     """Dims of unchanged size keep their label; the others descend from theirs."""
     label, own = labelling.label(op.inputs[0]), labelling.shape(op.inputs[0])

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from attnprobe.records import Op
-from attnprobe.tracing.axes.algebra import Dim, size_of
-from attnprobe.tracing.axes.labelling import Labelling, argument, reshaped, transfer
+from attnprobe.tracing.axes.algebra import Dim, reshaped, size_of
+from attnprobe.tracing.axes.labelling import Labelling, argument, transfer
 
 
 @transfer(
-    "alias", "detach", "clone", "contiguous", "_to_copy", "lift_fresh", "lift_fresh_copy", "to", "roll", "flip", "dropout",
-    "softmax", "_softmax", "_log_softmax", "_safe_softmax", "cumsum", "cumprod", "logcumsumexp", "native_dropout", "copy", "neg", "view_as",
-    "native_layer_norm", "native_group_norm", "native_batch_norm", "_native_batch_norm_legit", "cudnn_batch_norm",
-    "_native_batch_norm_legit_no_training", "_fused_rms_norm", "triu", "tril", "sort", "_unsafe_masked_index",
-)  # fmt: skip
+    "alias detach clone contiguous _to_copy lift_fresh lift_fresh_copy to roll flip dropout softmax",
+    "_softmax _log_softmax _safe_softmax cumsum cumprod logcumsumexp native_dropout copy neg view_as",
+    "native_layer_norm native_group_norm native_batch_norm _native_batch_norm_legit cudnn_batch_norm",
+    "_native_batch_norm_legit_no_training _fused_rms_norm triu tril sort _unsafe_masked_index",
+)
 def same(labelling: Labelling, op: Op) -> None:
     """Outputs of the shape of the first input carry its label."""
     if not op.inputs:
@@ -26,17 +26,7 @@ def same(labelling: Labelling, op: Op) -> None:
             labelling.labels[output] = label
 
 
-@transfer(
-    "view",
-    "_unsafe_view",
-    "reshape",
-    "_reshape_alias",
-    "flatten",
-    "unflatten",
-    "squeeze",
-    "unsqueeze",
-    "view_copy",
-)
+@transfer("view _unsafe_view reshape _reshape_alias flatten unflatten squeeze unsqueeze view_copy")
 def view(labelling: Labelling, op: Op) -> None:
     """Cut the factors anew. Where the boundaries do not fit, the rest is mixed."""
     label = labelling.label(op.inputs[0])
@@ -122,14 +112,7 @@ def unbind(labelling: Labelling, op: Op) -> None:
 
 
 @transfer(
-    "split",
-    "split_with_sizes",
-    "chunk",
-    "tensor_split",
-    "hsplit",
-    "unsafe_split",
-    "unsafe_split_with_sizes",
-    "unsafe_chunk",
+    "split split_with_sizes chunk tensor_split hsplit unsafe_split unsafe_split_with_sizes unsafe_chunk"
 )
 def split(labelling: Labelling, op: Op) -> None:
     """Neighbouring stretches of one dim."""
@@ -158,7 +141,7 @@ def part(labelling: Labelling, op: Op, output: int, dim: int, start: int, step: 
 def _cut(
     dim: Dim, offsets: Mapping[int, int], start: int, length: int, step: int
 ) -> tuple[Dim | None, dict[int, int]]:
-    """`length` entries of a dim from `start` on; None when they are no plain stretch of its outermost factor."""
+    """`length` entries of a dim from `start` on; None when they are no stretch of its outermost factor."""
     known = dict(offsets)
     if not dim or length == 0:
         return ((), known) if length == 1 else (None, known)

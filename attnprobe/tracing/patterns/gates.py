@@ -11,16 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from attnprobe.records import Core, Op, Role
-from attnprobe.tracing.axes.labelling import short_name
+from attnprobe.tracing.axes.labelling import op_names, short_name
 from attnprobe.tracing.reading.scene import Pattern, Scene
 
 _SQUASHING = frozenset({"sigmoid", "hardsigmoid", "softmax", "_softmax", "tanh", "hardtanh", "clamp"})
-_POOLING = frozenset(
-    {
-        "mean", "amax", "amin", "max", "sum", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_max_pool2d", "avg_pool2d",
-        "max_pool2d_with_indices", "adaptive_avg_pool1d", "var", "std", "var_mean", "logsumexp",
-    }
-)  # fmt: skip
+_POOLING = op_names(
+    "mean amax amin max sum _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_max_pool2d avg_pool2d",
+    "max_pool2d_with_indices adaptive_avg_pool1d var std var_mean logsumexp",
+)
 _LONGEST = 40
 
 
@@ -56,6 +54,8 @@ def find(scene: Scene) -> list[Core]:
 
 def _core(scene: Scene, op: Op, gate: int, features: int) -> Core | None:
     if not (scene.is_data(gate) and scene.is_data(features)):
+        return None
+    if len(scene.tensors[gate].shape) > len(scene.tensors[features].shape):
         return None
     shape, whole = _aligned(scene, gate, features), scene.tensors[features].shape
     missing = [i for i, (g, f) in enumerate(zip(shape, whole, strict=True)) if g == 1 and f > 1]
@@ -121,12 +121,13 @@ def _same_map(scene: Scene, tensor: int) -> set[int]:
     """The tensor and the views of it that a pooling may have read instead."""
     found = {tensor}
     storage = scene.tensors[tensor].storage
+    before: int | None = None
     while (
-        (op := scene.maker(tensor)) is not None
+        (op := scene.maker(tensor, before)) is not None
         and op.inputs
         and scene.tensors[op.inputs[0]].storage == storage
     ):
-        tensor = op.inputs[0]
+        tensor, before = op.inputs[0], op.index
         found.add(tensor)
     frontier = list(found)
     while frontier:

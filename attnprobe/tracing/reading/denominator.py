@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from attnprobe.tracing.axes.labelling import Contraction, short_name
+from attnprobe.tracing.axes.labelling import Contraction, op_names, short_name
 from attnprobe.tracing.reading.scene import Scene
 
-_VIEWS = frozenset(
-    {
-        "expand",
-        "view",
-        "_unsafe_view",
-        "reshape",
-        "clone",
-        "transpose",
-        "permute",
-        "unsqueeze",
-        "squeeze",
-        "mul",
-    }
+_VIEWS = op_names(
+    "expand view _unsafe_view reshape clone transpose permute unsqueeze squeeze mul",
 )
 
 
 def denominator(scene: Scene, second: Contraction, queries: int) -> tuple[int, ...]:
     """Ops that multiply the same queries with a sum over the keys."""
     operand = queries
-    while (op := scene.maker(operand)) is not None and short_name(op.name) in _VIEWS:
-        operand = op.inputs[0]
+    before: int | None = None
+    while (op := scene.maker(operand, before)) is not None and short_name(op.name) in _VIEWS:
+        operand, before = op.inputs[0], op.index
     found, todo = [], [operand]
     while todo:
         for index in scene.consumers.get(todo.pop(), ()):

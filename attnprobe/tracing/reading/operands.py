@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from attnprobe.records import Ref
-from attnprobe.tracing.axes.labelling import short_name
+from attnprobe.tracing.axes.labelling import op_names, short_name
 from attnprobe.tracing.reading.scene import Scene
 
-_TRANSPARENT = frozenset(
-    {
-        "view", "_unsafe_view", "reshape", "transpose", "permute", "t", "expand", "clone", "contiguous", "_to_copy", "unsqueeze", "squeeze",
-        "slice", "select", "split", "split_with_sizes", "unbind", "chunk", "alias", "detach", "_reshape_alias", "as_strided",
-    }
-)  # fmt: skip
+_TRANSPARENT = op_names(
+    "view _unsafe_view reshape transpose permute t expand clone contiguous _to_copy unsqueeze squeeze",
+    "slice select split split_with_sizes unbind chunk alias detach _reshape_alias as_strided",
+)
 
 
 def prescale(scene: Scene, tensor: int) -> tuple[float | None, bool]:

@@ -6,6 +6,8 @@ from attnprobe.records import Role
 from attnprobe.tracing.axes.labelling import short_name
 from attnprobe.tracing.reading.scene import Scene
 
+_VIEWS = frozenset({"view", "_unsafe_view", "t", "transpose", "clone"})
+
 
 def role_of(scene: Scene, query: int, key: int, positions: int) -> Role:
     """self when queries and keys come from the same positions, pooling when the queries are learned, else cross."""
@@ -49,12 +51,7 @@ def _source(scene: Scene, tensor: int) -> int | None:
 
 
 def _before_views(scene: Scene, tensor: int) -> int:
-    while (op := scene.maker(tensor)) is not None and short_name(op.name) in (
-        "view",
-        "_unsafe_view",
-        "t",
-        "transpose",
-        "clone",
-    ):
-        tensor = op.inputs[0]
+    before: int | None = None
+    while (op := scene.maker(tensor, before)) is not None and short_name(op.name) in _VIEWS:
+        tensor, before = op.inputs[0], op.index
     return tensor
