@@ -42,7 +42,6 @@ def recipe(options: ScanOptions) -> Recipe:
         propose=lambda module, sampler: _propose(program, module, sampler),
         can_build_fake=False,
         guessed=_fixed_sizes(options),
-        how_to_give_inputs="Save the program with the example inputs it was exported with.",
     )
 
 

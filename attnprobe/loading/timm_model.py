@@ -41,7 +41,6 @@ def recipe(options: ScanOptions) -> Recipe:
         build=build,
         propose=_propose,
         causal=False,
-        how_to_give_inputs='Give --input "0:float32[2,3,224,224]".',
     )
 
 

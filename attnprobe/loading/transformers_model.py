@@ -77,7 +77,6 @@ def recipe_of_config(
         dtype=dtype,
         is_small=False,
         guessed=guessed,
-        how_to_give_inputs='Give its inputs by name, e.g. --input "input_ids:int64[2,128]".',
     )
 
 

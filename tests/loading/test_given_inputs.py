@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from attnprobe.errors import UsageError
+from attnprobe.errors import ModelError, UsageError
 from attnprobe.loading.inputs.given import GivenInput, parse_inputs
 from tests.loading.conftest import NET, Load, Write
 
@@ -81,3 +81,25 @@ def test_example_inputs_follow_an_explicit_dtype(write: Write, load_target: Load
 def test_sizes_that_do_not_apply_are_said(write: Write, load_target: Load) -> None:
     write("model.py", NET + "def example_inputs(): return torch.zeros(1, 8)\n")
     assert any("do not apply" in sentence for sentence in load_target("model.py", seq_len=9).guessed)
+
+
+def test_guessed_inputs_follow_the_batch_of_the_given_one(write: Write, load_target: Load) -> None:
+    text = NET.replace("self, x", "self, x, memory").replace(
+        "self.proj(x)", "self.proj(x) @ self.proj(memory).mT"
+    )
+    write("model.py", text)
+    assert load_target("model.py", inputs=("x:float32[5,3,8]",)).inputs[1].shape == (5, 128, 8)
+
+
+def test_a_misspelt_name_is_not_swallowed(write: Write, load_target: Load) -> None:
+    write("model.py", NET.replace("self, x", "self, tokens=None, **kwargs").replace("(x)", "(tokens)"))
+    with pytest.raises(UsageError, match="did you mean 'tokens'"):
+        load_target("model.py", inputs=("token:float32[2,8]",))
+
+
+def test_given_inputs_that_do_not_fit_are_the_error(write: Write, load_target: Load) -> None:
+    write("model.py")
+    with pytest.raises(ModelError) as caught:
+        load_target("model.py", inputs=("x:float32[2,9]",))
+    assert "fails on the inputs given; on x float32[2, 9] it raised" in caught.value.message
+    assert '--input "x:float32[2,9]"' in caught.value.hint

@@ -36,8 +36,7 @@ def recipe_of_module(module: ModuleType, entry_name: str, target: str) -> Recipe
         loss=_hook(module, "loss", target),
         causal=causal if isinstance(causal, bool) else None,
         guessed=(f"The entry is {entry.label}: {entry.found_as}.",) if entry.found_as else (),
-        how_to_give_inputs="Define example_inputs() beside the model (it returns a tensor, tuple or dict), "
-        'or give --input "NAME:DTYPE[SHAPE]".',
+        how_to_give_inputs="Define example_inputs() beside the model: it returns a tensor, tuple or dict.",
     )
 
 

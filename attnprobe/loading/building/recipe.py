@@ -43,7 +43,7 @@ class Recipe:
     loss: Callable[[Any, Any], Any] | None = None
     causal: bool | None = None
     guessed: tuple[str, ...] = ()
-    how_to_give_inputs: str = ""  # the next step when no synthesised input fits
+    how_to_give_inputs: str = ""  # besides --input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

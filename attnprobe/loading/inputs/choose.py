@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from attnprobe.errors import ModelError
+from attnprobe.errors import ModelError, UsageError
 from attnprobe.fake_tensors import FakeWorld
 from attnprobe.loading.building.arguments import parameters_of
 from attnprobe.loading.building.recipe import Proposal, Recipe
@@ -21,6 +21,7 @@ from attnprobe.loading.inputs.sampling import Sampler
 from attnprobe.loading.inputs.trials import is_undecided, trial
 from attnprobe.loading.inputs.trying import fails, first_that_runs
 from attnprobe.records import InputTensor, ScanOptions
+from attnprobe.registry import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,9 @@ def _from_options(
     module: nn.Module, recipe: Recipe, given: tuple[GivenInput, ...], sampler: Sampler
 ) -> Chosen:
     """The given inputs alone where the model runs on them, else with what it needs beside them."""
+    names = [parameter.name for parameter in parameters_of(module.forward)]
+    _check_names(given, names)
+    sampler.follow(given[0].shape)
     args = tuple(
         filled(module, item, sampler) for item in sorted(given, key=_position) if item.position is not None
     )
@@ -70,7 +74,6 @@ def _from_options(
     error = trial(module, sampler.world or FakeWorld(), args, kwargs)
     if error is None or is_undecided(error):
         return Chosen(args, kwargs, described(args, kwargs, {}, "given"))
-    names = [parameter.name for parameter in parameters_of(module.forward)]
     kwargs |= dict(zip(names, args, strict=False))
     try:
         proposal = first_that_runs(module, recipe, sampler, lambda offer: _completed(offer, names, kwargs))
@@ -80,6 +83,14 @@ def _from_options(
     guessed = described((), added, proposal.notes, "guessed")
     inputs = (*described((), kwargs, {}, "given"), *guessed)
     return Chosen((), dict(proposal.kwargs), inputs, guessed=sentences(guessed))
+
+
+def _check_names(given: tuple[GivenInput, ...], names: list[str]) -> None:
+    """Refuse a name that is nearly one of the forward's: a **kwargs would swallow it silently."""
+    for item in given:
+        near = nearest(item.name, tuple(names))
+        if item.position is None and item.name not in names and near:
+            raise UsageError(f"--input {item.name}: the forward has no argument of that name{near}")
 
 
 def _completed(offer: Proposal, names: list[str], given: Mapping[str, Any]) -> Proposal:

@@ -27,8 +27,14 @@ class Sampler:
         self.batch_size = DEFAULT_BATCH_SIZE if options.batch_size is None else options.batch_size
         self.seq_len = DEFAULT_SEQ_LEN if options.seq_len is None else options.seq_len
         self.is_seq_len_given = options.seq_len is not None
+        self._is_batch_size_given = options.batch_size is not None
         self.world = world
         self._generator = torch.Generator().manual_seed(options.seed)
+
+    def follow(self, shape: tuple[int, ...]) -> None:
+        """Take the batch size of a given input for the guessed ones beside it, unless it was asked for."""
+        if shape and not self._is_batch_size_given:
+            self.batch_size = shape[0]
 
     def ids(self, *shape: int, high: int, low: int = 0, avoid: Sequence[int] = ()) -> torch.Tensor:
         """int64 ids in [low, high), none of them in `avoid` while anything else is left."""

@@ -16,6 +16,7 @@ from attnprobe.loading.building.user_code import described as error_line
 from attnprobe.loading.inputs.describing import described
 from attnprobe.loading.inputs.sampling import Sampler
 from attnprobe.loading.inputs.trials import is_undecided, trial
+from attnprobe.records import InputTensor
 
 _MAX_TRIALS = 64
 _MAX_SECONDS = 60.0
@@ -56,7 +57,7 @@ def first_that_runs(
 def _nothing_fits(recipe: Recipe, first: tuple[Proposal, BaseException] | None) -> ModelError:
     if first is None:
         return ModelError(
-            f"{recipe.entry}: no inputs could be guessed for its forward", hint=recipe.how_to_give_inputs
+            f"{recipe.entry}: no inputs could be guessed for its forward", hint=_hint(recipe, ())
         )
     proposal, error = first
     return fails(recipe, proposal.args, proposal.kwargs, error, "every input that was guessed")
@@ -66,11 +67,19 @@ def fails(
     recipe: Recipe, args: tuple[Any, ...], kwargs: Mapping[str, Any], error: BaseException, on: str
 ) -> ModelError:
     """The forward does not run: on what, what it raised, and at which line of the user's."""
-    tried = ", ".join(
-        f"{item.name} {item.dtype}{list(item.shape)}" for item in described(args, kwargs, {}, "guessed")
-    )
+    inputs = described(args, kwargs, {}, "guessed")
+    tried = ", ".join(f"{item.name} {item.dtype}{list(item.shape)}" for item in inputs)
     return ModelError(
         f"{recipe.entry}: the forward fails on {on}; on {tried} it raised {error_line(error)}",
-        hint=recipe.how_to_give_inputs,
+        hint=_hint(recipe, inputs),
         location=location_in_traceback(error.__traceback__),
     )
+
+
+def _hint(recipe: Recipe, inputs: tuple[InputTensor, ...]) -> str:
+    """How to say what the forward takes, with the first guess as a line to correct."""
+    example = "NAME:DTYPE[SHAPE]"
+    if inputs:
+        first = inputs[0]
+        example = f"{first.name}:{first.dtype}[{','.join(map(str, first.shape))}]"
+    return f'{recipe.how_to_give_inputs or "Say what it takes."} For example --input "{example}".'
