@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from attnprobe.records import ScanOptions
 from attnprobe.registry import nearest
 
 _PREFIX = "hf:"
+_OFFLINE = "HF_HUB_OFFLINE"
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 
 
@@ -62,9 +65,8 @@ def recipe_of_config(
 
     kind = class_of(config)
     dtype = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
-    guessed = (
-        () if weights is not None else ("The weights are random: there are none beside the configuration.",)
-    )
+    if weights is None:
+        guessed = (*guessed, "The weights are random: there are none beside the configuration.")
     real: Callable[[], nn.Module] | None = None
     if weights is not None:
         folder = weights
@@ -81,21 +83,30 @@ def recipe_of_config(
 
 
 def _transformers() -> Any:
-    import os
-
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when it is imported: nothing is fetched
     try:
-        import transformers
+        with _offline():
+            import transformers
     except ModuleNotFoundError as error:
         raise TargetError(
             f"hf: targets need the package '{error.name}', which is not installed",
             hint="pip install 'attnprobe[models]'",
         ) from error
     except Exception as error:
-        raise TargetError(
-            f"transformers does not import: {text_of(error)}", hint="Reinstall transformers."
-        ) from error
+        raise TargetError(f"transformers does not import: {text_of(error)}", hint="Reinstall it.") from error
     return transformers
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """The hub's client reads this setting once, when it is imported."""
+    before = os.environ.get(_OFFLINE)
+    os.environ[_OFFLINE] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_OFFLINE]
+        if before is not None:
+            os.environ[_OFFLINE] = before
 
 
 def _folder(name: str) -> Path | None:

@@ -107,6 +107,12 @@ def test_default_configurations_that_contradict_themselves_are_mended_and_said()
     assert len(sentences) == 1
 
 
+def test_what_was_mended_is_said(load_target: Load) -> None:
+    loaded = load_target("hf:autoformer")
+    assert "The default configuration has no prediction_length; 24 was taken." in loaded.guessed
+    assert shapes(loaded)["future_values"] == (2, 24)
+
+
 @pytest.fixture
 def folder(write: Write) -> Path:
     path = write("anchor.py").parent / "checkpoint"
