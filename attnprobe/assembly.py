@@ -74,9 +74,16 @@ class Findings:
 
 
 def assemble(
-    model: LoadedModel, trace: Trace, options: ScanOptions, probes: Sequence[Probe], found: Findings,
-    stages: Sequence[Stage], *, device: str, is_measured: bool,
-) -> Scan:  # fmt: skip
+    model: LoadedModel,
+    trace: Trace,
+    options: ScanOptions,
+    probes: Sequence[Probe],
+    found: Findings,
+    stages: Sequence[Stage],
+    *,
+    device: str,
+    is_measured: bool,
+) -> Scan:
     """The scan: sites with their numbers, totals, and everything that could not be seen."""
     return Scan(
         schema=SCHEMA_VERSION,

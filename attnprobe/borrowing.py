@@ -1,4 +1,4 @@
-"""The user's model is borrowed: what a run may change is given back bit-identical, also when the run raises."""
+"""The user's model is borrowed: what a run may change is given back bit-identical, also when it raises."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ from typing import Any
 import torch
 from torch import nn
 
-_COPY_LIMIT = (
-    2**31
-)  # bytes of parameters that are copied to notice a forward that writes into its own weights
+_COPY_LIMIT = 2**31  # bytes of parameters copied, to notice a forward that writes into its own weights
 
 
 @contextmanager
 def borrowed(module: nn.Module, *, train: bool) -> Iterator[None]:
-    """Run the body; afterwards parameters, buffers, gradients, hooks, flags, attributes and RNG are as before.
+    """Run the body; after it, parameters, buffers, gradients, hooks, flags, attributes and RNG are as before.
 
-    Inside, gradients start at None, every module is in train or eval mode as asked, and the fused fast path of
-    `nn.MultiheadAttention`, which hides its parts, is off.
+    Inside, gradients start at None, every module is in train or eval mode as asked, and the fused fast path
+    of `nn.MultiheadAttention`, which hides its parts, is off.
     """
     with ExitStack() as stack:
         stack.enter_context(_random_state())
@@ -34,7 +32,7 @@ def borrowed(module: nn.Module, *, train: bool) -> Iterator[None]:
 
 @contextmanager
 def without_garbage_collection() -> Iterator[None]:
-    """Reference counts alone free memory: when something dies depends on the run, not on the collector's mood."""
+    """Reference counts alone free memory: when something dies depends on the run, not on the collector."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -81,11 +79,8 @@ def _numpy_random() -> Any:
 
 @contextmanager
 def _process_flags() -> Iterator[None]:
-    fast, grad, dtype = (
-        torch.backends.mha.get_fastpath_enabled(),
-        torch.is_grad_enabled(),
-        torch.get_default_dtype(),
-    )
+    fast = torch.backends.mha.get_fastpath_enabled()
+    grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
@@ -143,13 +138,9 @@ def _tensors(module: nn.Module) -> Iterator[None]:
 
 def _tensors_of(part: nn.Module) -> Iterator[torch.Tensor]:
     for value in part.__dict__.values():
-        items = (
-            value.values()
-            if isinstance(value, dict)
-            else value
-            if isinstance(value, (list, tuple))
-            else (value,)
-        )
+        if isinstance(value, dict):
+            value = tuple(value.values())
+        items = value if isinstance(value, (list, tuple)) else (value,)
         yield from (item for item in items if isinstance(item, torch.Tensor))
 
 
@@ -158,10 +149,9 @@ def _is_plain(tensor: torch.Tensor) -> bool:
 
 
 def _same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Compared as bytes, since NaN is not equal to itself; by value where the bytes are no plain stretch."""
     if one.shape != other.shape:
         return False
-    return (
-        bool(torch.equal(one.detach().view(-1).view(torch.uint8), other.view(-1).view(torch.uint8)))
-        if one.numel() and one.is_contiguous()
-        else bool(torch.equal(one, other))
-    )
+    if one.numel() and one.is_contiguous():
+        one, other = (tensor.detach().view(-1).view(torch.uint8) for tensor in (one, other))
+    return torch.equal(one, other)

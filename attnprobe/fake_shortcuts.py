@@ -1,7 +1,7 @@
 """Two shortcuts past torch's fake dispatch, which spends most of its time on keys for its cache.
 
-A view runs straight on the meta tensors underneath. Any other op whose result is one new tensor is run once per
-combination of shapes; after that only its result's shape is made again. A 126-layer model repeats each
+A view runs straight on the meta tensors underneath. Any other op whose result is one new tensor is run once
+per combination of shapes; after that only its result's shape is made again. A 126-layer model repeats each
 combination 125 times.
 """
 
@@ -12,24 +12,55 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, in_kernel_invocation_manager
 
+_ATEN = torch.ops.aten
+_CPU = torch.device("cpu")
 _VIEWS = frozenset(
     {
-        torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default, torch.ops.aten.t.default, torch.ops.aten.transpose.int,
-        torch.ops.aten.permute.default, torch.ops.aten.unsqueeze.default, torch.ops.aten.expand.default, torch.ops.aten.slice.Tensor,
-        torch.ops.aten.select.int, torch.ops.aten.detach.default, torch.ops.aten.alias.default, torch.ops.aten.squeeze.dim,
+        _ATEN.view.default,
+        _ATEN._unsafe_view.default,
+        _ATEN.t.default,
+        _ATEN.transpose.int,
+        _ATEN.permute.default,
+        _ATEN.unsqueeze.default,
+        _ATEN.expand.default,
+        _ATEN.slice.Tensor,
+        _ATEN.select.int,
+        _ATEN.detach.default,
+        _ATEN.alias.default,
+        _ATEN.squeeze.dim,
     }
-)  # fmt: skip
+)
 _REPEATABLE = frozenset(
     {
-        torch.ops.aten.mm.default, torch.ops.aten.addmm.default, torch.ops.aten.bmm.default, torch.ops.aten.mul.Tensor, torch.ops.aten.mul.Scalar,
-        torch.ops.aten.add.Tensor, torch.ops.aten.sub.Tensor, torch.ops.aten.div.Tensor, torch.ops.aten.div.Scalar, torch.ops.aten.neg.default,
-        torch.ops.aten.cat.default, torch.ops.aten._to_copy.default, torch.ops.aten.pow.Tensor_Scalar, torch.ops.aten.mean.dim,
-        torch.ops.aten.rsqrt.default, torch.ops.aten.silu.default, torch.ops.aten.gelu.default, torch.ops.aten.clone.default,
-        torch.ops.aten.sum.dim_IntList, torch.ops.aten._softmax.default, torch.ops.aten.silu_backward.default, torch.ops.aten.slice_backward.default,
-        torch.ops.aten.new_zeros.default, torch.ops.aten.zeros_like.default, torch.ops.aten.sigmoid.default, torch.ops.aten.tanh.default,
+        _ATEN.mm.default,
+        _ATEN.addmm.default,
+        _ATEN.bmm.default,
+        _ATEN.mul.Tensor,
+        _ATEN.mul.Scalar,
+        _ATEN.add.Tensor,
+        _ATEN.sub.Tensor,
+        _ATEN.div.Tensor,
+        _ATEN.div.Scalar,
+        _ATEN.neg.default,
+        _ATEN.cat.default,
+        _ATEN._to_copy.default,
+        _ATEN.pow.Tensor_Scalar,
+        _ATEN.mean.dim,
+        _ATEN.rsqrt.default,
+        _ATEN.silu.default,
+        _ATEN.gelu.default,
+        _ATEN.clone.default,
+        _ATEN.sum.dim_IntList,
+        _ATEN._softmax.default,
+        _ATEN.silu_backward.default,
+        _ATEN.slice_backward.default,
+        _ATEN.new_zeros.default,
+        _ATEN.zeros_like.default,
+        _ATEN.sigmoid.default,
+        _ATEN.tanh.default,
     }
-)  # fmt: skip
-_Made = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
+)
+_Made = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]  # shape, stride, dtype of a result
 
 
 class FakeShortcuts:
@@ -45,9 +76,7 @@ class FakeShortcuts:
             with in_kernel_invocation_manager(self._mode):
                 view = func(*args)
             return FakeTensor(self._mode, view, args[0].fake_device)
-        if func not in _REPEATABLE:
-            return self._mode.dispatch(func, types, args, kwargs)
-        signature = _signature(args, kwargs)
+        signature = _signature(args, kwargs) if func in _REPEATABLE else None
         if signature is None:
             return self._mode.dispatch(func, types, args, kwargs)
         made = self._made.get((func, *signature))
@@ -58,9 +87,6 @@ class FakeShortcuts:
             return result
         shape, stride, dtype = made
         return FakeTensor(self._mode, torch.empty_strided(shape, stride, dtype=dtype, device="meta"), _CPU)
-
-
-_CPU = torch.device("cpu")
 
 
 def _signature(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
@@ -91,5 +117,6 @@ def _of_tensor(tensor: torch.Tensor) -> tuple[Any, ...]:
 def _shares(result: torch.Tensor, args: tuple[Any, ...]) -> bool:
     """Whether a result lies in the memory of an argument (a conversion that had nothing to convert)."""
     storage = result.untyped_storage()._cdata
-    flat = [item for value in args for item in (value if isinstance(value, (list, tuple)) else (value,))]
-    return any(isinstance(value, torch.Tensor) and value.untyped_storage()._cdata == storage for value in flat)
+    items = [item for value in args for item in (value if isinstance(value, (list, tuple)) else (value,))]
+    tensors = [item for item in items if isinstance(item, torch.Tensor)]
+    return any(tensor.untyped_storage()._cdata == storage for tensor in tensors)

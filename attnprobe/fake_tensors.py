@@ -1,9 +1,10 @@
 """A world in which big tensors have shapes but no memory, and small ones that steer the model stay real.
 
-Under torch's FakeTensorMode alone everything is fake, so a model that asks `mask.all()` or `positions.max().item()`
-fails or takes another path. Here an op runs for real while all its inputs are real and its result is small: token
-ids, masks, positions, drop-path schedules. Whatever touches a weight or a floating input is fake. So control flow takes
-the path of a real run, masks keep their values, and a 405B model needs no memory.
+Under torch's FakeTensorMode alone everything is fake, so a model that asks `mask.all()` or
+`positions.max().item()` fails or takes another path. Here an op runs for real while all its inputs are real
+and its result is small: token ids, masks, positions, drop-path schedules. Whatever touches a weight or a
+floating input is fake. So control flow takes the path of a real run, masks keep their values, and a 405B
+model needs no memory.
 """
 
 from __future__ import annotations
@@ -26,30 +27,10 @@ from attnprobe.fake_shortcuts import FakeShortcuts
 REAL_BYTES = 128 * 2**20  # a result of real tensors stays real up to here
 WEIGHT_BYTES = 2**20  # an `empty` or random tensor (a weight, usually) stays real up to here
 
-_WEIGHT_FACTORIES = frozenset(
-    {
-        "empty",
-        "empty_strided",
-        "rand",
-        "randn",
-        "new_empty",
-        "new_empty_strided",
-        "empty_like",
-        "rand_like",
-        "randn_like",
-    }
-)
-_SIZED_FACTORIES = _WEIGHT_FACTORIES | {
-    "zeros",
-    "ones",
-    "full",
-    "new_zeros",
-    "new_ones",
-    "new_full",
-    "eye",
-    "repeat",
-    "expand",
-}
+_UNINITIALISED = {"empty", "empty_strided", "new_empty", "new_empty_strided", "empty_like"}
+_WEIGHT_FACTORIES = frozenset({*_UNINITIALISED, "rand", "randn", "rand_like", "randn_like"})
+_FILLED = {"zeros", "ones", "full", "new_zeros", "new_ones", "new_full", "eye"}
+_SIZED_FACTORIES = frozenset({*_WEIGHT_FACTORIES, *_FILLED, "repeat", "expand"})
 _FAKE_LOGGER = logging.getLogger("torch._subclasses.fake_tensor")
 _GROUPED_MM = getattr(torch.ops.aten, "_grouped_mm", None) and torch.ops.aten._grouped_mm.default
 _DEVICE = torch.ops.prim.device.default  # asked for at every tensor.device: answered without a dispatch
@@ -93,7 +74,7 @@ class FakeWorld:
         return self._dispatch.twins
 
     def fake(self, tensor: torch.Tensor) -> torch.Tensor:
-        """A tensor of the same shape, dtype and requires_grad without memory. The same fake for the same tensor."""
+        """A tensor of the same shape, dtype and requires_grad without memory; one fake per tensor."""
         if isinstance(tensor, FakeTensor):
             return tensor
         fake: torch.Tensor = self.mode.from_tensor(tensor)
@@ -110,7 +91,7 @@ class FakeWorld:
 
     @contextmanager
     def borrow(self, module: nn.Module) -> Iterator[nn.Module]:
-        """Run the body with `module`'s tensors replaced by fakes; the very same objects are back afterwards."""
+        """Run the body with fakes in place of the module's tensors; then the very same objects are back."""
         owners = [(owner, dict(owner._parameters), dict(owner._buffers)) for owner in module.modules()]
         copies: dict[int, torch.Tensor] = {}
         try:
@@ -126,7 +107,7 @@ class FakeWorld:
                 owner._buffers.update(buffers)
 
     def inputs(self, value: Any) -> Any:
-        """The same nested inputs with floating tensors fake; ids, masks and other steering tensors stay real."""
+        """The same nested inputs with floating tensors fake; ids, masks and what else steers stay real."""
         return tree_map_only(torch.Tensor, lambda t: t if steers(t) else self.fake(t), value)
 
     @staticmethod
@@ -142,7 +123,8 @@ class _RealWhileSmall(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.fake_mode = fake_mode
         self._shortcuts = FakeShortcuts(fake_mode)
         self.twins: dict[int, int] = {}  # address of a fake storage -> of the real one that it stands for
-        self._written: dict[int, tuple[torch.UntypedStorage, torch.Tensor]] = {}  # real storages with fake data, and their twin
+        # Real storages into which fake data was written, by address, with their twins: both are kept alive.
+        self._written: dict[int, tuple[torch.UntypedStorage, torch.Tensor]] = {}
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -161,13 +143,15 @@ class _RealWhileSmall(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func._schema.is_mutable and tensors:
             return self._write(func, types, args, kwargs)
         if func is _GROUPED_MM:
-            return self.grouped_mm(*args, **kwargs)
+            return self._grouped_mm(*args, **kwargs)
         return self._shortcuts.run(func, types, args, kwargs)
 
-    def grouped_mm(self, left: torch.Tensor, right: torch.Tensor, *rest: Any, **named: Any) -> torch.Tensor:
+    def _grouped_mm(self, left: torch.Tensor, right: torch.Tensor, *rest: Any, **named: Any) -> torch.Tensor:
         """The shape of torch's grouped matmul, whose own fake kernel accepts bfloat16 alone.
 
-        [M, K] x [G, K, N] -> [M, N];  [G, M, K] x [G, K, N] -> [G, M, N];  [M, K] x [K, N] with offsets -> [G, M, N].
+        [M, K] x [G, K, N]           -> [M, N]
+        [G, M, K] x [G, K, N]        -> [G, M, N]
+        [M, K] x [K, N] with offsets -> [G, M, N]
         """
         offsets = rest[0] if rest else named.get("offs")
         dtype = named.get("out_dtype") or left.dtype
@@ -206,7 +190,7 @@ class _RealWhileSmall(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @contextmanager
 def _torch_code_that_looks_at_values() -> Iterator[None]:
-    """Two places in torch's own Python code that fail on fakes: an init that draws until all is in range, and `.to()`."""
+    """What in torch's Python code fails on fakes: an init that draws until all is in range, and `.to()`."""
     draw, apply = torch.nn.init._no_grad_trunc_normal_, nn.Module._apply
 
     def trunc_normal(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
@@ -221,7 +205,9 @@ def _torch_code_that_looks_at_values() -> Iterator[None]:
             tables: tuple[dict[str, Any], ...] = (owner._parameters, owner._buffers)
             for registered in tables:
                 for name, tensor in registered.items():
-                    changed = None if tensor is None else change(tensor)
+                    if tensor is None:
+                        continue
+                    changed = change(tensor)
                     if isinstance(tensor, nn.Parameter) and changed is not tensor:
                         changed = nn.Parameter(changed, tensor.requires_grad)
                     registered[name] = changed
@@ -247,7 +233,7 @@ def _tensors(values: Any) -> Iterator[torch.Tensor]:
 def _would_be_big(
     func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[torch.Tensor]
 ) -> bool:
-    """Whether the result of an op on real tensors may exceed what stays real. Judged by shapes, before it runs."""
+    """Whether the result of an op on real tensors may exceed what stays real; judged by shapes alone."""
     name = func._schema.name.removeprefix("aten::")
     limit = WEIGHT_BYTES if name in _WEIGHT_FACTORIES else REAL_BYTES
     if name in _SIZED_FACTORIES:

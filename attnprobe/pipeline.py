@@ -59,7 +59,9 @@ def _scan(model: LoadedModel, options: ScanOptions, watch: Stopwatch) -> Scan:
         found.skip(measured, reason)
     else:
         _measure(model, subject, measured, found, watch)
-    return assemble(model, understood, options, probes, found, watch.stages, device=device, is_measured=not reason)
+    return assemble(
+        model, understood, options, probes, found, watch.stages, device=device, is_measured=not reason
+    )
 
 
 def _counted(count: int, noun: str) -> str:
@@ -90,7 +92,7 @@ def chosen_probes(options: ScanOptions) -> tuple[Probe, ...]:
 
 
 def _trace(model: LoadedModel, options: ScanOptions) -> tuple[Trace, tuple[str, ...]]:
-    """Trace under fake tensors; where the model's control flow depends on data, trace a real run and say so."""
+    """Trace under fake tensors; where control flow depends on data, trace a real run and say so."""
     fake = replace(model, is_fake=True)
     try:
         return trace(fake, train=options.train, backward=options.backward, seed=options.seed), ()

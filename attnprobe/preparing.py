@@ -32,7 +32,10 @@ def choose_device(options: ScanOptions) -> str:
     if options.device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if options.device.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError(f"--device {options.device}: torch sees no CUDA device here", hint="Use --device cpu, or --static.")
+        raise UsageError(
+            f"--device {options.device}: torch sees no CUDA device here",
+            hint="Use --device cpu, or --static.",
+        )
     if options.device.split(":")[0] not in ("cpu", "cuda"):
         raise UsageError(f"--device {options.device}: expected auto, cpu or cuda")
     return options.device
@@ -44,10 +47,12 @@ def reason_not_to_run(model: LoadedModel, options: ScanOptions, known: Known, de
         return "a static scan runs nothing for real (--static)"
     if model.is_fake and model.rebuild is None:
         return "the model exists without memory only"
-    needed = (known.get(("parameter_bytes", "")) or 0.0) * 2 + (known.get(("peak_training_bytes", "")) or known.get(("peak_forward_bytes", "")) or 0.0)
+    step = known.get(("peak_training_bytes", "")) or known.get(("peak_forward_bytes", "")) or 0.0
+    needed = (known.get(("parameter_bytes", "")) or 0.0) * 2 + step
     room = _free_bytes(device) * _SHARE_OF_MEMORY
     if needed > room:
-        return f"a step is predicted to need {needed / 2**30:.1f} GiB, {room / 2**30:.1f} GiB are at hand on {device}"
+        sizes = f"{needed / 2**30:.1f} GiB, {room / 2**30:.1f} GiB"
+        return f"a step is predicted to need {sizes} are at hand on {device}"
     flops = (known.get(("flops_forward", "")) or 0.0) + (known.get(("flops_backward", "")) or 0.0)
     seconds = flops / (_CPU_FLOPS_PER_SECOND * max(torch.get_num_threads(), 1))
     if device == "cpu" and options.device == "auto" and seconds > _LONGEST_STEP_SECONDS:
@@ -94,7 +99,10 @@ def bring_to_device(model: LoadedModel, device: str, *, train: bool) -> Iterator
     target = torch.device(device)
     moves = home.type != target.type
     try:
-        placed = _moved(model, target) if moves else replace(model, args=_to(model.args, home), kwargs=_to(model.kwargs, home))
+        if moves:
+            model.module.to(target)
+        place = target if moves else home  # "cuda" alone names no index
+        placed = replace(model, args=_to(model.args, place), kwargs=_to(model.kwargs, place))
         with borrowed(placed.module, train=train):
             yield placed
     except RuntimeError as error:
@@ -102,11 +110,6 @@ def bring_to_device(model: LoadedModel, device: str, *, train: bool) -> Iterator
     finally:
         if moves:
             model.module.to(home)
-
-
-def _moved(model: LoadedModel, target: torch.device) -> LoadedModel:
-    model.module.to(target)
-    return replace(model, args=_to(model.args, target), kwargs=_to(model.kwargs, target))
 
 
 def _to(value: Any, device: torch.device) -> Any:

@@ -12,7 +12,9 @@ from attnprobe.errors import ModelError
 from attnprobe.records import LoadedModel
 
 
-def resized(model: LoadedModel, length_dims: Mapping[str, tuple[int, ...]], old: int, new: int) -> LoadedModel:
+def resized(
+    model: LoadedModel, length_dims: Mapping[str, tuple[int, ...]], old: int, new: int
+) -> LoadedModel:
     """Inputs cut or repeated along their token dims, so that `old` tokens become `new`.
 
     Dims of the same position and size in other inputs (masks, labels, position ids) follow.

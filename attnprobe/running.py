@@ -11,7 +11,8 @@ import torch
 from attnprobe.errors import ModelError
 from attnprobe.records import LoadedModel
 
-_SKIPPED_OUTPUTS = frozenset({"past_key_values", "mems", "cache_params"})  # state for the next call, not a result
+# State for the next call, not a result.
+_SKIPPED_OUTPUTS = frozenset({"past_key_values", "mems", "cache_params"})
 
 
 def forward(model: LoadedModel) -> Any:
@@ -54,15 +55,18 @@ def loss_of(model: LoadedModel, outputs: Any, seed: int) -> tuple[torch.Tensor |
 
 
 def _projection(tensor: torch.Tensor, seed: int) -> torch.Tensor:
-    """Mean over positions of sign(position) · (output @ direction): every element has its own weight, in O(rows + width).
+    """Mean over positions of sign(position) · (output @ direction).
 
-    tensor [..., E] -> [].
+    tensor [..., E] -> []. Every element has a weight of its own, from O(rows + width) random numbers.
     """
     generator = torch.Generator().manual_seed(seed)
     width = tensor.shape[-1] if tensor.dim() else 1
     rows = tensor.reshape(-1, width) if tensor.dim() else tensor.reshape(1, 1)
-    direction = torch.randn(width, generator=generator, dtype=torch.float32).to(tensor.device, tensor.dtype)
-    signs = torch.randn(rows.shape[0], generator=generator, dtype=torch.float32).to(tensor.device, tensor.dtype)
+
+    def drawn(count: int) -> torch.Tensor:
+        return torch.randn(count, generator=generator, dtype=torch.float32).to(tensor.device, tensor.dtype)
+
+    direction, signs = drawn(width), drawn(rows.shape[0])
     projected = torch.mv(rows, direction)  # [rows]
     return (projected * signs).mean().float().cpu()
 
@@ -98,7 +102,7 @@ def _guarded(call: Callable[[], Any], what: str) -> Any:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, cut at 300 characters; survives an error that cannot be printed."""
+    """The first line of an error's text, cut at 300 characters; also of an error that cannot be printed."""
     try:
         text = str(error)
     except Exception:
@@ -107,7 +111,7 @@ def first_line(error: BaseException) -> str:
 
 
 def user_line(error: BaseException) -> str:
-    """file:line of the innermost frame of the error that is neither torch's nor ours; "" when there is none."""
+    """file:line of the error's innermost frame that is neither torch's nor ours; "" when there is none."""
     found = ""
     trace = error.__traceback__
     while trace is not None:

@@ -1,1 +1,1 @@
-"""model → op graph → attention sites. `tracing.tracing.trace` is the door; this package imports torch only there."""
+"""model → op graph → attention sites; `tracing.tracing.trace` is the door."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from attnprobe.records import Core, Op, Tensor
 from attnprobe.registry import Plugin, discover
-from attnprobe.tracing.axes import joins, products, reductions, views  # noqa: F401  (they register how labels pass)
+from attnprobe.tracing.axes import joins, products, reductions, views  # noqa: F401  (they register)
 from attnprobe.tracing.axes.labelling import Labelling
 from attnprobe.tracing.reading.scene import Pattern, Scene
 
@@ -24,6 +24,3 @@ def understand(ops: Sequence[Op], tensors: Sequence[Tensor], forward_end: int) -
 def discover_patterns() -> Mapping[str, Plugin[Pattern]]:
     """Every pattern of the folder and of other packages."""
     return discover("attnprobe.tracing.patterns", "pattern", group="attnprobe.patterns")
-
-
-__all__ = ["Pattern", "discover_patterns", "understand"]

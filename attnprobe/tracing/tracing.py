@@ -36,8 +36,8 @@ def trace(
 def retrace(model: LoadedModel, known: Trace, *, seed: int = 0) -> Trace:
     """A forward-only trace of the same model on other inputs, with the sites of `known`.
 
-    The ops of the two runs are matched in order, which is far cheaper than to recognise everything anew; where the
-    model takes another path, it is recognised anew.
+    The ops of the two runs are matched in order, which is far cheaper than to recognise everything anew; where
+    the model takes another path, it is recognised anew.
 
     Raises:
         ModelError: The forward raised.
@@ -62,7 +62,7 @@ def retrace(model: LoadedModel, known: Trace, *, seed: int = 0) -> Trace:
 
 
 def _matched_parts(known: Trace, ops: Sequence[Op]) -> dict[int, tuple[int, Component]] | None:
-    """Which part of which site each op is, by the op of the same rank in `known`; None when the two paths differ.
+    """Which part of which site each op is, by the op of the same rank in `known`; None when the paths differ.
 
     A pass without gradients leaves out the `detach` of saved results.
     """
@@ -114,26 +114,13 @@ def _opaque_modules(module: nn.Module) -> Sequence[BlindSpot]:
     found = []
     for name, part in module.named_modules():
         if isinstance(part, torch.jit.ScriptModule):
-            found.append(
-                BlindSpot(
-                    module=name,
-                    kind="torchscript",
-                    reason="a TorchScript module: its ops are counted, its code is not seen",
-                )
-            )
+            reason = "a TorchScript module: its ops are counted, its code is not seen"
+            found.append(BlindSpot(module=name, kind="torchscript", reason=reason))
         elif hasattr(part, "_orig_mod"):
-            found.append(
-                BlindSpot(
-                    module=name,
-                    kind="compiled",
-                    reason="a compiled module: traced as its uncompiled original",
-                )
-            )
-    return [
-        spot
-        for spot in found
-        if not any(spot.module.startswith(other.module + ".") for other in found if other.module)
-    ]
+            reason = "a compiled module: traced as its uncompiled original"
+            found.append(BlindSpot(module=name, kind="compiled", reason=reason))
+    outer = tuple(spot.module + "." for spot in found if spot.module)
+    return [spot for spot in found if not spot.module.startswith(outer)]
 
 
 def _opaque_ops(ops: Sequence[Op]) -> Sequence[BlindSpot]:
@@ -150,7 +137,10 @@ def _opaque_ops(ops: Sequence[Op]) -> Sequence[BlindSpot]:
 
 
 def _length_dims(scene: Scene, cores: Sequence[Core]) -> Mapping[str, tuple[int, ...]]:
-    """Dims of the inputs along which tokens lie: those that queries and keys descend from, but for samples and features."""
+    """Dims of the inputs along which tokens lie: queries and keys descend from them.
+
+    Samples and features are left out.
+    """
     reached: set[int] = set()
     others: set[int] = set()
     for core in cores:
@@ -169,7 +159,7 @@ def _length_dims(scene: Scene, cores: Sequence[Core]) -> Mapping[str, tuple[int,
 
 
 def _has_samples(tensor: Tensor) -> bool:
-    """Whether the first dim of an input counts samples: ids [B, S], features [B, S, E]; but not a lone [S, E]."""
+    """Whether the first dim of an input counts samples: ids [B, S], features [B, S, E]; not a lone [S, E]."""
     return len(tensor.shape) >= 3 or (len(tensor.shape) == 2 and "float" not in tensor.dtype)
 
 

@@ -21,7 +21,6 @@ def common_pattern(ids: Sequence[str]) -> str:
             continue
         numbers = sorted(int(value) for value in values)
         is_run = numbers == list(range(numbers[0], numbers[-1] + 1))
-        result.append(
-            f"{{{numbers[0]}..{numbers[-1]}}}" if is_run else "{" + ",".join(map(str, numbers)) + "}"
-        )
+        inside = f"{numbers[0]}..{numbers[-1]}" if is_run else ",".join(map(str, numbers))
+        result.append("{" + inside + "}")
     return "".join(result)

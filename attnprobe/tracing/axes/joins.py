@@ -102,7 +102,7 @@ def index(labelling: Labelling, op: Op) -> None:
 
 
 def _fits(labelling: Labelling, op: Op, ids: int, dim: int) -> bool:
-    """Whether the output is the input with dim `dim` replaced by those of `ids` (not so for boolean masks)."""
+    """Whether the output is the input with dim `dim` replaced by those of `ids` (a boolean mask's is not)."""
     own = labelling.shape(op.inputs[0])
     return labelling.shape(op.outputs[0]) == (*own[:dim], *labelling.shape(ids), *own[dim + 1 :])
 

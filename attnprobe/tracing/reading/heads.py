@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
-from attnprobe.tracing.axes.algebra import Dim, Factor
+from attnprobe.tracing.axes.algebra import Dim, Factor, axes_of, flat
 from attnprobe.tracing.reading.scene import Scene
 
 
@@ -29,13 +30,13 @@ def split(
 ) -> Split:
     """Sort the factors of batch-like dims.
 
-    A factor of a weight's rows, or of the axis that the width is cut from, counts heads; one of the axis that the
-    positions are cut from counts windows; a broadcast one counts copies; the rest are samples.
+    A factor of a weight's rows, or of the axis that the width is cut from, counts heads; one of the axis that
+    the positions are cut from counts windows; a broadcast one counts copies; the rest are samples.
     """
-    width_axes = {factor[0] for dim in width for factor in dim}
+    width_axes = axes_of(width)
     position_roots = {root for dim in positions for root in scene.axes.roots(dim)}
     batch = windows = heads = repeats = 1
-    for axis, size, _ in (factor for dim in dims for factor in dim):
+    for axis, size, _ in flat(dims):
         record = scene.axes.all[axis]
         if record.kind == "broadcast":
             repeats *= size
@@ -54,9 +55,10 @@ def split(
 def positions_in(scene: Scene, dim: Dim, width: Iterable[Dim]) -> tuple[Dim, Dim]:
     """The factors of a positions dim that count positions, and the heads folded into it outside of them.
 
-    A width's factor *inside* of the positions is no head: there tokens and features are mixed (see `is_scrambled`).
+    A width's factor *inside* of the positions is no head: there tokens and features are mixed, see
+    `is_scrambled`.
     """
-    width_axes = {factor[0] for d in width for factor in d}
+    width_axes = axes_of(width)
     own: list[Factor] = []
     folded: list[Factor] = []
     for factor in dim:
@@ -66,9 +68,6 @@ def positions_in(scene: Scene, dim: Dim, width: Iterable[Dim]) -> tuple[Dim, Dim
 
 
 def is_scrambled(scene: Scene, dim: Dim, width: Iterable[Dim]) -> bool:
-    """Whether a positions dim holds a piece of the width inside of the tokens: heads were split without a transpose."""
-    width_axes = {factor[0] for d in width for factor in d}
-    return any(
-        inner[0] in width_axes and outer[0] not in width_axes
-        for outer, inner in zip(dim, dim[1:], strict=False)
-    )
+    """Whether a positions dim holds a piece of the width inside of the tokens: heads cut without a transpose."""
+    width_axes = axes_of(width)
+    return any(inner[0] in width_axes and outer[0] not in width_axes for outer, inner in pairwise(dim))

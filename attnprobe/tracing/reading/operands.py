@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attnprobe.records import Ref
 from attnprobe.tracing.axes.labelling import op_names, short_name
 from attnprobe.tracing.reading.scene import Scene
@@ -28,16 +30,8 @@ def prescale(scene: Scene, tensor: int) -> tuple[float | None, bool]:
         name = short_name(op.name).rstrip("_")
         if name in ("mul", "div") and len(op.arguments) > 1:
             other = op.arguments[1]
-            value = (
-                other
-                if isinstance(other, (int, float))
-                else scene.tensors[other.id].scalar
-                if isinstance(other, Ref)
-                else None
-            )
-            if value is None and not (
-                isinstance(other, Ref) and scene.is_weight(other.id) and scene.tensors[other.id].numel == 1
-            ):
+            value = scene.constant(other)
+            if value is None and not _is_learned_scale(scene, other):
                 break  # a position rotation, a norm's weight: not a scale
             found = True
             if value is None or factor is None:
@@ -48,3 +42,9 @@ def prescale(scene: Scene, tensor: int) -> tuple[float | None, bool]:
             break
         tensor, before = op.inputs[0], op.index
     return factor, found
+
+
+def _is_learned_scale(scene: Scene, argument: Any) -> bool:
+    return (
+        isinstance(argument, Ref) and scene.is_weight(argument.id) and scene.tensors[argument.id].numel == 1
+    )

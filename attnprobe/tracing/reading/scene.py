@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from attnprobe.records import Core, Op, Tensor
+from attnprobe.records import Core, Op, Ref, Tensor
 from attnprobe.tracing.axes.algebra import Axes, Dim, Label
 from attnprobe.tracing.axes.labelling import Contraction, Labelling
 from attnprobe.tracing.graph import op_graph
 
 
-@dataclass(slots=False)
+@dataclass
 class Scene:
     """One captured forward pass, labelled."""
 
@@ -74,6 +74,16 @@ class Scene:
     def is_weight_axis(self, axis: int) -> bool:
         """Whether an axis counts rows or columns of a parameter."""
         return all(self.axes.all[root].kind == "parameter" for root in self.axes.all[axis].roots)
+
+    def is_width(self, dim: Dim) -> bool:
+        """Whether a dim counts features: rows of a parameter are among its factors."""
+        return any(self.is_weight_axis(axis) for axis, _, _ in dim)
+
+    def constant(self, argument: Any) -> float | None:
+        """The value of an op's argument that is a number or a tensor holding a known one; else None."""
+        if isinstance(argument, (int, float)):
+            return argument
+        return self.tensors[argument.id].scalar if isinstance(argument, Ref) else None
 
     def related(self, one: Dim, other: Dim) -> bool:
         """Whether two dims descend from a common axis."""
