@@ -18,12 +18,13 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from attnprobe.records import AttentionSite, LoadedModel
 from benchmarks.detection_zoo import ZOO, Entry
 from benchmarks.detection_zoo.spy import pattern, watched_calls
 
@@ -69,11 +70,16 @@ def examine(entry: Entry, *, spy_only: bool) -> dict[str, Any]:
         start = time.perf_counter()
         try:
             with _at_most(SECONDS_PER_MODEL):
-                found = found_calls(entry, expected)
+                sites = found_sites(entry)
         except Exception as error:
             problems.append(f"{type(error).__name__}: {error}")
         else:
-            row["found"] = found.total()
+            found = found_calls(sites, expected)
+            row |= {
+                "found": found.total(),
+                "sites": len(sites),
+                "other_roles": list(_other_roles(entry, sites)),
+            }
             problems += _compare(expected, found)
         row["seconds"] = round(time.perf_counter() - start, 2)
     return {**row, "problems": problems}
@@ -94,12 +100,8 @@ def _at_most(seconds: int) -> Iterator[None]:
         signal.alarm(0)
 
 
-def found_calls(entry: Entry, expected: Mapping[str, int]) -> Counter[str]:
-    """Pattern of modules -> number of calls in which attnprobe finds attention.
-
-    A site inside an expected module counts for that module, whatever of its submodules it names.
-    """
-    from attnprobe.records import LoadedModel
+def found_sites(entry: Entry) -> tuple[AttentionSite, ...]:
+    """Everything that attnprobe calls attention in one forward pass."""
     from attnprobe.tracing.tracing import trace
 
     model = LoadedModel(
@@ -110,12 +112,28 @@ def found_calls(entry: Entry, expected: Mapping[str, int]) -> Counter[str]:
         entry=entry.name,
         inputs=(),
     )
-    sites = trace(model, train=False, backward=False, with_lines=False).sites
+    return trace(model, train=False, backward=False, with_lines=False).sites
+
+
+def found_calls(sites: Iterable[AttentionSite], expected: Mapping[str, int]) -> Counter[str]:
+    """Pattern of modules -> number of calls in which attention was found.
+
+    A site inside an expected module counts for that module, whatever of its submodules it names.
+    """
     calls = {(*_home(site.module, expected), site.call) for site in sites}
     return Counter(home for home, _, _ in calls)
 
 
-def _home(module: str, expected: Mapping[str, int]) -> tuple[str, str]:
+def _other_roles(entry: Entry, sites: Iterable[AttentionSite]) -> Iterator[str]:
+    """Sites whose role is not the expected one. No problem of detection, but worth a look."""
+    facts = EXPECTED[entry.name]["attention"]
+    for site in sites:
+        role = facts.get(_home(site.module, facts)[0], {}).get("role")
+        if role not in (None, site.role):
+            yield f"{site.id}: {site.role}, expected {role}"
+
+
+def _home(module: str, expected: Mapping[str, Any]) -> tuple[str, str]:
     """(pattern, name) of the nearest expected module around a module; its own when there is none."""
     parts = module.split(".")
     for length in range(len(parts), -1, -1):
@@ -152,6 +170,7 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "models": len(rows),
         "models_right": sum(not row["problems"] for row in rows),
+        "models_with_other_roles": sum(bool(row.get("other_roles")) for row in rows),
         "attention_calls": sum(row["expected"] for row in rows),
         "torch": version("torch"),
         "transformers": version("transformers"),
