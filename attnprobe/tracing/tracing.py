@@ -62,7 +62,7 @@ def retrace(model: LoadedModel, known: Trace, *, seed: int = 0) -> Trace:
 
 
 def _matched_parts(known: Trace, ops: Sequence[Op]) -> dict[int, tuple[int, Component]] | None:
-    """Which part of which site each op is, by the op of the same rank in `known`; None when the paths differ.
+    """Which part of which site each op is, by the op of the same rank in `known`; None if the paths differ.
 
     A pass without gradients leaves out the `detach` of saved results.
     """
@@ -139,7 +139,8 @@ def _opaque_ops(ops: Sequence[Op]) -> Sequence[BlindSpot]:
 def _length_dims(scene: Scene, cores: Sequence[Core]) -> Mapping[str, tuple[int, ...]]:
     """Dims of the inputs along which tokens lie: queries and keys descend from them.
 
-    Samples and features are left out.
+    Samples and features are left out; so are pictures and spectrograms when there are token ids beside them,
+    since these are what users mean by the length.
     """
     reached: set[int] = set()
     others: set[int] = set()
@@ -155,7 +156,8 @@ def _length_dims(scene: Scene, cores: Sequence[Core]) -> Mapping[str, tuple[int,
     for axis in (scene.axes.all[root] for root in reached - others):
         if axis.kind == "input" and not (axis.dim == 0 and _has_samples(shapes[axis.source])):
             found.setdefault(axis.source.removeprefix("input:"), set()).add(axis.dim)
-    return {name: tuple(sorted(dims)) for name, dims in sorted(found.items())}
+    ids = {name for name in found if "int" in shapes[f"input:{name}"].dtype}
+    return {name: tuple(sorted(dims)) for name, dims in sorted(found.items()) if name in ids or not ids}
 
 
 def _has_samples(tensor: Tensor) -> bool:
