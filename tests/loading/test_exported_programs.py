@@ -41,6 +41,18 @@ def test_a_program_is_called_as_it_was_exported(fake: bool, program: Path, load_
     assert tuple(loaded.rebuild()(torch.zeros(3, 5, 16)).shape) == (3, 5, 16)
 
 
+def test_a_program_without_its_examples_gets_inputs_of_the_exported_shapes(
+    program: Path, load_target: Load
+) -> None:
+    bare = torch.export.load(program)
+    bare._example_inputs = None
+    torch.export.save(bare, program)
+    loaded = load_target("program.pt2")
+    assert [(item.shape, item.note) for item in loaded.inputs] == [
+        ((3, 5, 16), "random, in the exported shape")
+    ]
+
+
 def test_sizes_that_a_program_cannot_take_are_said(program: Path, load_target: Load) -> None:
     assert any("exported with" in sentence for sentence in load_target("program.pt2", batch_size=9).guessed)
 

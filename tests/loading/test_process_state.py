@@ -6,6 +6,7 @@ import locale
 import os
 import random
 import sys
+import warnings
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from attnprobe.errors import ModelError
 from tests.loading.conftest import NET, Load, Write
 
 VANDAL = """
-import locale, os, random, sys, torch
+import locale, os, random, sys, torch, warnings
 os.chdir("/")
 os.umask(0o777)
 sys.path.insert(0, "/nowhere")
@@ -25,6 +26,7 @@ torch.manual_seed(99)
 torch.set_default_dtype(torch.float64)
 torch.set_default_device("meta")
 torch.set_grad_enabled(False)
+warnings.simplefilter("ignore")
 """
 
 
@@ -43,6 +45,7 @@ def state() -> tuple[object, ...]:
         torch.get_default_device(),
         torch.is_grad_enabled(),
         sys.dont_write_bytecode,
+        list(warnings.filters),
     )
 
 

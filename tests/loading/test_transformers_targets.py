@@ -80,6 +80,57 @@ def test_an_image_gets_as_many_placeholders_as_it_has_features() -> None:
     assert int((loaded.kwargs["input_ids"] == 99).sum()) == 2 * 4  # (28 / 14)^2 patches per image
 
 
+def test_patches_come_with_their_grid_and_the_kind_of_each_token() -> None:
+    vision = {"depth": 1, "embed_dim": 32, "num_heads": 2, "hidden_size": 32}
+    text = {**SMALL, "num_key_value_heads": 4, "vocab_size": 200}
+    rope = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 1, 1]}  # half of a head of 8
+    ids = {"image_token_id": 190, "video_token_id": 191, "vision_start_token_id": 192}
+    loaded = small("qwen2_vl", vision_config=vision, text_config={**text, "rope_parameters": rope}, **ids)
+    assert shapes(loaded) == {
+        "pixel_values": (
+            2 * 8 * 8,
+            3 * 2 * 14 * 14,
+        ),  # 8 x 8 patches of 2 frames and 14 x 14 pixels per image
+        "image_grid_thw": (2, 3),
+        "input_ids": (2, 8 * 8 // 4 + 128),  # 2 x 2 patches become one token
+        "mm_token_type_ids": (2, 144),
+    }
+    assert int(loaded.kwargs["mm_token_type_ids"].sum()) == 2 * 16
+
+
+def test_padded_patches_come_with_the_shape_of_each_image() -> None:
+    vision = {**SMALL, "patch_size": 16, "num_patches": 256}
+    loaded = small("siglip2", vision_config=vision, text_config={**SMALL, "vocab_size": 99})
+    assert shapes(loaded)["pixel_values"] == (2, 256, 3 * 16 * 16)
+    assert shapes(loaded)["spatial_shapes"] == (2, 2)
+
+
+def test_clips_have_the_frames_that_the_configuration_states() -> None:
+    loaded = small("videomae", **SMALL, image_size=32, num_frames=4, tubelet_size=2)
+    assert shapes(loaded) == {"pixel_values": (2, 4, 3, 32, 32)}
+
+
+def test_a_detector_of_matches_takes_pairs_of_images() -> None:
+    assert shapes(small("efficientloftr"))["pixel_values"] == (2, 2, 3, 224, 224)
+
+
+def test_a_model_without_attention_layers_runs_without_its_cache() -> None:
+    sizes = {**SMALL, "num_key_value_heads": 4, "vocab_size": 99, "attn_layer_indices": []}
+    loaded = small("bamba", **sizes, mamba_n_heads=8, mamba_d_head=8, mamba_d_state=8, mamba_chunk_size=16)
+    assert loaded.kwargs["use_cache"] is False
+
+
+def test_the_width_of_a_spectrogram_is_learnt_from_the_model() -> None:
+    assert shapes(small("gemma3n_audio", conf_num_hidden_layers=1)) == {
+        "audio_mel": (2, 200, 128),
+        "audio_mel_mask": (2, 200),
+    }
+
+
+def test_a_decoder_of_latents_takes_channels_first() -> None:
+    assert shapes(small("mimi_decoder", num_hidden_layers=1)) == {"latents": (2, 512, 128)}
+
+
 def test_a_sense_that_gets_no_input_is_named() -> None:
     vision = {**SMALL, "image_size": 28, "patch_size": 14, "model_type": "clip_vision_model"}
     text = {**SMALL, "num_key_value_heads": 4, "vocab_size": 100, "model_type": "llama"}

@@ -6,6 +6,7 @@ import locale
 import os
 import random
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ import torch
 def process_state_kept(seed: int) -> Iterator[None]:
     """Run the body with every random generator seeded; afterwards the process is as it was before."""
     with ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
         for keep in (_folder, _imports, _umask, _locale, _torch_defaults, _random_state):
             stack.enter_context(keep())
         random.seed(seed)
