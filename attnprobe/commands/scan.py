@@ -14,7 +14,7 @@ from attnprobe.commands.outputs.rendered import render, report_formats
 from attnprobe.commands.outputs.requested import Output, check_outputs, parse_outputs
 from attnprobe.commands.outputs.written import write_outputs
 from attnprobe.commands.scanning.options import scan_options
-from attnprobe.commands.terminal.failure import visible
+from attnprobe.commands.terminal.failure import visible, without_commands
 from attnprobe.commands.terminal.session import Session, session_options
 from attnprobe.isolation.limits import Limits, default_memory_bytes, parse_size
 from attnprobe.records import ScanOptions
@@ -85,7 +85,7 @@ def _sum_up(contents: Mapping[Output, bytes], summary: Output, written: Collecti
     """The summary goes to stdout, or to stderr where stdout carries a report."""
     is_stdout_taken = any(output.path is None for output in written)
     stream = sys.stderr if is_stdout_taken else sys.stdout
-    stream.write(contents[summary].decode("utf-8"))
+    stream.write(without_commands(contents[summary].decode("utf-8")))
     stream.flush()
     for output in written:
         if output.path is not None:

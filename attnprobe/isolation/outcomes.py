@@ -37,7 +37,7 @@ def rebuilt_error(message: Any) -> AttnprobeError:
             return WorkerError("the model's process sent a failure of an unknown form")
 
 
-def sudden_end(returncode: int, stage: str, stderr: str) -> WorkerError:
+def sudden_end(returncode: int, when: str, stderr: str) -> WorkerError:
     """The process ended without a result."""
     if returncode < 0:
         name = _signal_name(-returncode)
@@ -47,25 +47,25 @@ def sudden_end(returncode: int, stage: str, stderr: str) -> WorkerError:
         how = f"ended by itself with exit code {returncode} and gave no result"
         hint = "Does its code call os._exit, exec another program, or close file descriptors?"
     return WorkerError(
-        f"the model's process {how}{_during(stage)}",
+        f"the model's process {how}{_at(when)}",
         hint="\n".join([*_last_words(stderr), hint]),
         location=location_in_dump(stderr),
     )
 
 
-def timed_out(seconds: float, stage: str, stderr: str) -> WorkerError:
+def timed_out(seconds: float, when: str, stderr: str) -> WorkerError:
     """The process did not finish in time."""
     return WorkerError(
-        f"not done after {seconds:g} s{_during(stage)}",
+        f"not done after {seconds:g} s{_at(when)}",
         hint="Give it more time with --timeout (0: no limit), or less to do: --static, a smaller input.",
         location=location_in_dump(stderr),
     )
 
 
-def out_of_memory(resident: int, limit: int, stage: str) -> WorkerError:
+def out_of_memory(resident: int, limit: int, when: str) -> WorkerError:
     """The process grew past its limit."""
     return WorkerError(
-        f"out of memory{_during(stage)}: the model's process holds {_gibibytes(resident)}"
+        f"out of memory{_at(when)}: the model's process holds {_gibibytes(resident)}"
         f" and may hold {_gibibytes(limit)}",
         hint="Use --static (no weights in memory), a smaller input, or a larger --memory-limit.",
     )
@@ -88,8 +88,8 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _during(stage: str) -> str:
-    return f", during '{stage}'" if stage else ""
+def _at(when: str) -> str:
+    return f", {when}" if when else ""
 
 
 def _last_words(stderr: str) -> list[str]:

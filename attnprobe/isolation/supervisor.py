@@ -74,7 +74,7 @@ class _Watch:
         self._receiver = Receiver(child.key)
         self._started = time.monotonic()
         self._next_weighing = 0.0
-        self._stage = ""
+        self._when = ""  # the last that was heard: "during 'load'", "after 'load'"
         self._result: bytes | None = None
         self.stdout, self.stderr = TailBuffer(), TailBuffer()
         self._selector = selectors.DefaultSelector()
@@ -94,7 +94,7 @@ class _Watch:
             has_ended = self._child.process.poll() is not None
             has_read = self._read(_POLL_SECONDS)
             if has_ended and not has_read and self._result is None:
-                raise sudden_end(self._child.process.returncode, self._stage, self.stderr.text())
+                raise sudden_end(self._child.process.returncode, self._when, self.stderr.text())
         return self._result
 
     def _read(self, seconds: float) -> bool:
@@ -125,7 +125,7 @@ class _Watch:
     def _take_progress(self, message: Any) -> None:
         match message:
             case [str(stage), str(state), float() | None as seconds]:
-                self._stage = stage
+                self._when = f"{'during' if state == 'start' else 'after'} '{stage}'"
                 self._progress(stage, state, seconds)
             case _:
                 raise WorkerError("the model's process sent a progress message of an unknown form")
@@ -133,12 +133,12 @@ class _Watch:
     def _keep_limits(self) -> None:
         if self._limits.seconds and time.monotonic() - self._started > self._limits.seconds:
             self._ask_where_it_is()
-            raise timed_out(self._limits.seconds, self._stage, self.stderr.text())
+            raise timed_out(self._limits.seconds, self._when, self.stderr.text())
         if self._limits.memory_bytes and time.monotonic() > self._next_weighing:
             self._next_weighing = time.monotonic() + _WEIGHING_SECONDS
             resident = resident_bytes(self._child.process.pid)
             if resident > self._limits.memory_bytes:
-                raise out_of_memory(resident, self._limits.memory_bytes, self._stage)
+                raise out_of_memory(resident, self._limits.memory_bytes, self._when)
 
     def _ask_where_it_is(self) -> None:
         """Let the process write its stacks to stderr."""

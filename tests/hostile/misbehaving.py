@@ -110,3 +110,31 @@ if os.fork() == 0:
 while not os.path.exists("daemon.pid"):
     time.sleep(0.01)
 """
+HOSTILE_NAMES = r"""
+import torch
+from torch import nn
+
+NAMES = (
+    "</script><script>alert(1)</script>", "{{7*7}}{% raw %}", "[bold][/]", "__proto__", " ", "x" * 100_000,
+    "\x1b]0;title\x07\r", "\u202e\u200b\u2028\udcff", "::error::x", "##[error]x", "]]>\x00", "=cmd|x",
+    "`|@everyone ![](http://beacon)",
+)
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        for name in NAMES:
+            self.add_module(name, nn.MultiheadAttention(8, 2, batch_first=True))
+    def forward(self, x):
+        for part in self.children():
+            x = part(x, x, x, need_weights=False)[0]
+        return x
+
+Model.__name__ = "Model\x1b[31m</script>"
+
+def build_model():
+    return Model()
+
+def example_inputs():
+    return torch.zeros(1, 4, 8)
+"""

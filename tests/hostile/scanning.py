@@ -33,6 +33,7 @@ class Run:
         said = self.stdout + self.stderr
         assert "Traceback" not in self.stderr
         assert not [line for line in said.splitlines() if line.strip().startswith("::")]
+        assert "##[" not in said
         assert not {char for char in said if not char.isprintable() and char != "\n"}
         assert len(self.error_lines) == (self.exit_code != 0)
 

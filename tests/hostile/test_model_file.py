@@ -18,23 +18,23 @@ ENDED = {
     "os._exit in forward": (model_source(at_forward="import os\nos._exit(7)"), "exit code 7"),
     "sys.exit at import": (model_source(at_import="import sys\nsys.exit(0)"), "exit"),
     "SystemExit in forward": (model_source(at_forward="raise SystemExit(0)"), "exit"),
-    "KeyboardInterrupt in forward": (model_source(at_forward="raise KeyboardInterrupt"), "KeyboardInterrupt"),
-    "segmentation fault": (model_source(at_forward=do.SEGFAULT), "SIGSEGV"),
-    "abort": (model_source(at_build="import os\nos.abort()"), "SIGABRT"),
+    "KeyboardInterrupt at import": (model_source(at_import="raise KeyboardInterrupt"), "KeyboardInterrupt"),
+    "segmentation fault": (model_source(at_import=do.SEGFAULT), "SIGSEGV"),
+    "abort": (model_source(at_import="import os\nos.abort()"), "SIGABRT"),
     "fake result, then exit": (model_source(at_import=do.FAKE_RESULT + do.EXIT), "exit code 0"),
     "closes all descriptors": (model_source(at_forward=do.CLOSE_ALL), "no result"),
     "writes into every descriptor": (model_source(at_import=do.WRITE_EVERYWHERE), "damaged"),
     "allocates 64 GB": (model_source(at_import="torch.zeros(16 * 2**30)"), "out of memory"),
     "endless recursion": (model_source(at_forward="def deep(): deep()\ndeep()"), "RecursionError"),
-    "recursion of 10^5 with a raised limit": (model_source(at_forward=do.DEEP_RECURSION), "SIGSEGV"),
-    "error that cannot be printed": (model_source(at_build=raising("raise RuntimeError('no')")), "Nasty"),
-    "error of 10 MB": (model_source(at_build=raising("return 'x' * 10**7")), "Nasty"),
+    "recursion of 10^5 with a raised limit": (model_source(at_import=do.DEEP_RECURSION), "SIGSEGV"),
+    "error that cannot be printed": (model_source(at_import=raising("raise RuntimeError('no')")), "Nasty"),
+    "error of 10 MB": (model_source(at_import=raising("return 'x' * 10**7")), "Nasty"),
     "error with hostile characters": (
-        model_source(at_build=raising(r"return '\udcff\x1b[31m\u202e'")),
+        model_source(at_import=raising(r"return '\udcff\x1b[31m\u202e'")),
         "Nasty",
     ),
-    "error of many lines": (model_source(at_build=raising(r"return '\n::error::fake\n' * 50")), "Nasty"),
-    "error whose text is no string": (model_source(at_build=raising("return 3")), "Nasty"),
+    "error of many lines": (model_source(at_import=raising(r"return '\n::error::fake\n' * 50")), "Nasty"),
+    "error whose text is no string": (model_source(at_import=raising("return 3")), "Nasty"),
     "network at import": (model_source(at_import=do.CONNECT), "Error"),
     "syntax error": ("def build_model(:\n", "SyntaxError"),
     "null byte": ("x = 1\0\n", "null"),
@@ -95,6 +95,17 @@ def test_a_model_that_only_makes_a_mess_is_scanned(name: str, tmp_path: Path) ->
     assert (tmp_path / "attnprobe-report.html").read_bytes() != b"mine"
     assert (tmp_path / "attnprobe-scan.json").stat().st_mode & 0o777 == 0o644
     assert "fake" not in run.stdout + run.stderr
+
+
+def test_hostile_names_in_a_model_are_scanned_and_shown_as_escapes(tmp_path: Path) -> None:
+    run = scan_model(tmp_path, do.HOSTILE_NAMES)
+    assert run.exit_code == 0, run.stderr
+    run.assert_clean()
+    assert r"\x1b]0;title\x07\x0d" in run.stdout
+    assert r"\u202e\u200b\u2028\udcff" in run.stdout
+    assert "[bold][/]" in run.stdout
+    assert max(map(len, run.stdout.splitlines())) < 400
+    assert b"<script>alert" not in (tmp_path / "attnprobe-report.html").read_bytes()
 
 
 def test_a_replaced_module_call_breaks_the_scan_or_nothing(tmp_path: Path) -> None:

@@ -63,10 +63,10 @@ def test_a_circle_of_causes_ends() -> None:
 
 
 def test_a_signal_is_named_and_explained() -> None:
-    error = sudden_end(-signal.SIGKILL, "timing", "")
+    error = sudden_end(-signal.SIGKILL, "after 'timing'", "")
     assert "SIGKILL" in error.message
     assert "memory is short" in error.message
-    assert "during 'timing'" in error.message
+    assert error.message.endswith(", after 'timing'")
     assert "signal 99" in sudden_end(-99, "", "").message
 
 
@@ -79,6 +79,6 @@ def test_the_last_lines_of_stderr_are_shown() -> None:
 
 def test_a_time_out_says_how_long_and_where() -> None:
     dump = '  File "/nowhere/model.py", line 5 in forward\n'
-    error = timed_out(2.5, "trace", dump)
+    error = timed_out(2.5, "during 'trace'", dump)
     assert error.message == "not done after 2.5 s, during 'trace'"
     assert error.location == "model.py:5"

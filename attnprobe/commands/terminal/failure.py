@@ -39,7 +39,12 @@ def report_failure(error: Exception, session: Session) -> int:
 
 def visible(text: str) -> str:
     """Text of others on a line of ours."""
-    return _WORKFLOW_COMMAND.sub(r"#\\x23", safe(text, _MAX_MESSAGE))
+    return without_commands(safe(text, _MAX_MESSAGE))
+
+
+def without_commands(text: str) -> str:
+    """The same text, with nothing in the middle of a line that a CI runner takes for a command."""
+    return _WORKFLOW_COMMAND.sub(r"#\\x23", text)
 
 
 def _translated(error: Exception) -> AttnprobeError:

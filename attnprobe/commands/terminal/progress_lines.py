@@ -34,7 +34,7 @@ class ProgressLines:
     def __enter__(self) -> ProgressLines:
         from rich.live import Live
 
-        if self._console.is_terminal and not self._console.is_dumb_terminal and not self._quiet:
+        if sys.stderr.isatty() and not self._console.is_dumb_terminal and not self._quiet:
             self._live = Live(console=self._console, refresh_per_second=10)
             self._live.start()
         return self
