@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from attnprobe.records import Component, Core
+from attnprobe.records import Component, Core, Op
 from attnprobe.tracing.assembling.names import common_pattern
 from attnprobe.tracing.axes.algebra import Label
-from attnprobe.tracing.axes.labelling import short_name
+from attnprobe.tracing.axes.labelling import Contraction, short_name
 from attnprobe.tracing.reading.scene import Scene
 
 _COPIES = frozenset({"clone", "repeat", "repeat_interleave", "contiguous", "copy_"})
 _LONGEST = 80
+_LONGEST_WAY_OUT = 30
 Rows = tuple[tuple[int, int, int], ...]
 
 
@@ -22,6 +23,9 @@ class Surroundings:
     parameters: dict[str, str] = field(default_factory=dict)  # role -> parameter
     rows: dict[str, Rows] = field(default_factory=dict)
     ops: dict[int, Component] = field(default_factory=dict)  # ops outside the core
+    names: dict[str, list[str]] = field(
+        default_factory=dict
+    )  # role -> its parameters, when there are several
 
     def add(self, role: str, name: str, rows: Rows) -> None:
         """Note a parameter; heads that have a parameter each share one name with the numbers in braces."""
@@ -34,17 +38,13 @@ class Surroundings:
             self.names.setdefault(role, [known]).append(name)
             self.parameters[role] = common_pattern(list(dict.fromkeys(self.names[role])))
 
-    names: dict[str, list[str]] = field(
-        default_factory=dict
-    )  # role -> every parameter, when there are several
-
 
 def surroundings(scene: Scene, core: Core, limit: str) -> Surroundings:
     """Parameters of the projections, and the ops between them and the core.
 
     Args:
-        limit: Qualified name of the site's module: within it the walk goes on beyond the nearest product (a low-rank
-            query is projected twice); outside of it it stops there.
+        limit: Qualified name of the site's module: within it the walk goes on beyond the nearest product (a
+            low-rank query is projected twice); outside of it it stops there.
     """
     found = Surroundings()
     for part in core.parts or (core,):
@@ -55,9 +55,10 @@ def surroundings(scene: Scene, core: Core, limit: str) -> Surroundings:
             if name and not scene.tensors[tensor].origin:
                 found.add(role, name, rows)
             _walk_up(scene, tensor, core, found, limit)
-        if (
-            part.query is not None or part.key is not None
-        ):  # a gate multiplies in place: nothing projects its output
+        is_gate = (
+            part.query is None and part.key is None
+        )  # it multiplies in place: nothing projects its output
+        if not is_gate:
             _walk_down(scene, part, core.num_heads * core.value_dim, found)
     return found
 
@@ -129,7 +130,7 @@ def _walk_up(scene: Scene, tensor: int, core: Core, found: Surroundings, limit: 
 
 
 def _goes_on(scene: Scene, tensor: int, limit: str) -> bool:
-    """Whether a tensor was made close enough to belong to this attention: in its module, or not in any other's."""
+    """Whether a tensor was made close enough to belong to this attention: in its module, if it has one."""
     op = scene.maker(tensor)
     if op is None or not scene.tensors[tensor].needs_weights:
         return False
@@ -153,50 +154,56 @@ def _part(scene: Scene, index: int, is_projection: bool) -> Component:
 
 
 def _walk_down(scene: Scene, core: Core, size: int, found: Surroundings) -> None:
-    """From the core's output to the product with a parameter that projects all `size` features of it and nothing else."""
+    """From the core's output to the product with a parameter that projects all `size` features of it."""
     width = _width_axes(scene, core)
     todo, seen = [core.output], set[int]()
-    while todo and len(seen) < 30:
+    while todo and len(seen) < _LONGEST_WAY_OUT:
         tensor = todo.pop(0)
         for index in scene.consumers.get(tensor, ()):
             op = scene.ops[index]
             if index in seen or index in scene.claimed or index <= core.value_ops[0]:
                 continue
             seen.add(index)
-            contraction = scene.contractions.get(index)
-            if contraction is not None:
-                weight = contraction.rhs if contraction.lhs == tensor else contraction.lhs
-                own = contraction.lhs_contracted if contraction.lhs == tensor else contraction.rhs_contracted
-                if (
-                    scene.is_weight(weight)
-                    and contraction.contracted_size == size
-                    and scene.axes.roots(own[0] if own else ()) & width
-                ):
-                    free = contraction.rhs_free if contraction.lhs == tensor else contraction.lhs_free
-                    name, rows = parameter_of(
-                        scene, Label(free, scene.label(weight).offsets), prefer_last=True
-                    )
-                    if name and "output" not in found.parameters:
-                        found.add("output", name, rows)
-                        found.ops[index] = "projections"
-                        return
-                continue
-            if op.outputs and _keeps_width(scene, op.outputs[0], width):
-                if len([t for t in op.inputs if scene.is_data(t)]) > 1 and short_name(op.name) == "add":
-                    continue  # the residual sum ends the attention
+            if index in scene.contractions:
+                name, rows = _output_projection(scene, scene.contractions[index], tensor, size, width)
+                if name and "output" not in found.parameters:
+                    found.add("output", name, rows)
+                    found.ops[index] = "projections"
+                    return
+            elif op.outputs and _keeps_width(scene, op.outputs[0], width) and not _is_residual(scene, op):
                 found.ops.setdefault(index, "projections")
-                todo += op.outputs
-                todo += [
-                    b
-                    for t in op.writes
-                    if (b := scene.labelling.blanks.get(scene.tensors[t].storage)) is not None
-                ]
+                todo += [*op.outputs, *_buffers(scene, op)]
+
+
+def _output_projection(
+    scene: Scene, product: Contraction, tensor: int, size: int, width: frozenset[int]
+) -> tuple[str, Rows]:
+    """The parameter that a product multiplies `tensor` with, when it sums all its features and nothing else."""
+    if product.lhs == tensor:
+        weight, summed, free = product.rhs, product.lhs_contracted, product.rhs_free
+    else:
+        weight, summed, free = product.lhs, product.rhs_contracted, product.lhs_free
+    sums_features = bool(scene.axes.roots(summed[0] if summed else ()) & width)
+    if not (scene.is_weight(weight) and product.contracted_size == size and sums_features):
+        return "", ()
+    return parameter_of(scene, Label(free, scene.label(weight).offsets), prefer_last=True)
+
+
+def _is_residual(scene: Scene, op: Op) -> bool:
+    """A sum of two computed tensors ends the attention."""
+    return short_name(op.name) == "add" and len([t for t in op.inputs if scene.is_data(t)]) > 1
+
+
+def _buffers(scene: Scene, op: Op) -> list[int]:
+    """The whole buffers into parts of which an op wrote."""
+    blanks = (scene.labelling.blanks.get(scene.tensors[tensor].storage) for tensor in op.writes)
+    return [blank for blank in blanks if blank is not None]
 
 
 def _width_axes(scene: Scene, core: Core) -> frozenset[int]:
     """Roots of the axes that the output's features count."""
     label = scene.label(core.output)
-    widths = [dim for dim in label.dims if any(scene.is_weight_axis(a) for a, _, _ in dim)]
+    widths = [dim for dim in label.dims if scene.is_width(dim)]
     return frozenset(root for dim in (*widths, *label.dims[-1:]) for root in scene.axes.roots(dim))
 
 

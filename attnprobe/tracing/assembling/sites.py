@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from attnprobe.records import AttentionSite, Component, Core, Location, MaskSummary
 from attnprobe.tracing.assembling.names import common_pattern
@@ -28,8 +29,8 @@ def assemble(
         sites.append(_site(scene, core, ids[number], module, call, around, module_classes))
         for index in core.inner_ops:
             parts[index] = (number, "masks" if scene.ops[index].mask is not None else "normaliser")
-        parts.update({index: (number, "scores") for index in core.score_ops})
-        parts.update({index: (number, "values") for index in core.value_ops if index not in core.score_ops})
+        parts.update(dict.fromkeys(core.value_ops, (number, "values")))
+        parts.update(dict.fromkeys(core.score_ops, (number, "scores")))
         for index, part in around.ops.items():
             parts.setdefault(index, (number, part))
     return _grouped(sites), parts
@@ -38,16 +39,13 @@ def assemble(
 def _place(scene: Scene, core: Core) -> tuple[str, int]:
     """The module that holds a core: the innermost one round its products, widened to hold its projections.
 
-    It is widened only to the parent of a module that has no parameters of its own in the core's path, as when the
-    product of queries and keys has a module to itself.
+    It is widened only to the parent of a module that has no parameters of its own in the core's path, as when
+    the product of queries and keys has a module to itself.
     """
     ops = [scene.ops[i] for i in (*core.score_ops, *core.value_ops)]
     module = _called(scene, _common([op.module for op in ops]))
-    makers = [
-        m
-        for m in (_projection_module(scene, t) for t in (core.query, core.key, core.value) if t is not None)
-        if m
-    ]
+    operands = [t for t in (core.query, core.key, core.value) if t is not None]
+    makers = [m for t in operands if (m := _projection_module(scene, t))]
     if module and makers and not any(m == module or m.startswith(module + ".") for m in makers):
         parent = _common([module, *makers])
         if parent and module.count(".") - parent.count(".") <= 2:
@@ -57,8 +55,7 @@ def _place(scene: Scene, core: Core) -> tuple[str, int]:
 
 def _called(scene: Scene, module: str) -> str:
     """The innermost module round a name that runs ops of its own: a list of modules is never called."""
-    called = scene.modules
-    while module and module not in called:
+    while module and module not in scene.modules:
         module = module.rpartition(".")[0]
     return module
 
@@ -163,10 +160,13 @@ def _visibility(
     shares = [mask.visible_share for mask in masks]
     if core.is_causal_flag:
         shares.append(_causal_share(core.q_len, core.kv_len))
+    right = min(rights, default=None)
+    if is_causal:
+        right = 0 if lefts else None
     return (
         is_causal,
         min(lefts) if lefts else None,
-        0 if is_causal and lefts else min(rights) if rights and not is_causal else None,
+        right,
         min(shares) if shares else 1.0,
     )
 
@@ -195,8 +195,9 @@ def _grouped(sites: Sequence[AttentionSite]) -> tuple[AttentionSite, ...]:
 
 
 def _signature(site: AttentionSite) -> tuple[object, ...]:
-    return (
-        re.sub(r"\d+", "*", site.id), site.module_class, site.mechanism, site.normaliser, site.role, site.kernel, site.num_heads,
-        site.num_kv_heads, site.head_dim, site.value_dim, site.batch, site.windows, site.q_len, site.kv_len, site.is_causal,
-        site.window_left, site.window_right, site.scale, site.dropout,
-    )  # fmt: skip
+    facts = attrgetter(
+        *("module_class", "mechanism", "normaliser", "role", "kernel", "num_heads", "num_kv_heads"),
+        *("head_dim", "value_dim", "batch", "windows", "q_len", "kv_len", "is_causal"),
+        *("window_left", "window_right", "scale", "dropout"),
+    )
+    return (re.sub(r"\d+", "*", site.id), *facts(site))

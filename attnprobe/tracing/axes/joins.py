@@ -82,29 +82,25 @@ def repeat(labelling: Labelling, op: Op) -> None:
 
 @transfer("index", "_unsafe_index")
 def index(labelling: Labelling, op: Op) -> None:
-    """x[:, ids]: one indexed dim is replaced by a descendant of it, or by the ids' dims."""
-    label = labelling.label(op.inputs[0])
+    """x[:, ids], x[rows, ids]: neighbouring indexed dims are replaced by descendants of them, or by the ids' dims."""
+    label, own = labelling.label(op.inputs[0]), labelling.shape(op.inputs[0])
     output, shape = op.outputs[0], labelling.shape(op.outputs[0])
-    indices = op.arguments[1]
-    used = [i for i, value in enumerate(indices) if isinstance(value, Ref)]
-    if len(used) != 1 or not _fits(labelling, op, indices[used[0]].id, used[0]):
-        parents = list(label.dims)
-        labelling.set(output, [labelling.derived(op, size, *parents) for size in shape])
+    used = [i for i, value in enumerate(op.arguments[1]) if isinstance(value, Ref)]
+    before, after = label.dims[: used[0]], label.dims[used[-1] + 1 :]
+    width = len(shape) - len(before) - len(after)
+    untouched = (*own[: used[0]], *shape[used[0] : used[0] + width], *own[used[-1] + 1 :])
+    if used != list(range(used[0], used[-1] + 1)) or width < 1 or untouched != shape:
+        labelling.set(output, [labelling.derived(op, size, *label.dims) for size in shape])
         return
-    dim = used[0]
-    width = len(labelling.shape(indices[dim].id))
-    if width == 1:
-        new = [labelling.derived(op, shape[dim], label.dims[dim])]
-    else:
-        ids: Label = labelling.label(indices[dim].id)
-        new = list(ids.dims)
-    labelling.set(output, [*label.dims[:dim], *new, *label.dims[dim + 1 :]], label.offsets)
-
-
-def _fits(labelling: Labelling, op: Op, ids: int, dim: int) -> bool:
-    """Whether the output is the input with dim `dim` replaced by those of `ids` (a boolean mask's is not)."""
-    own = labelling.shape(op.inputs[0])
-    return labelling.shape(op.outputs[0]) == (*own[:dim], *labelling.shape(ids), *own[dim + 1 :])
+    replaced = label.dims[used[0] : used[-1] + 1]
+    ids = labelling.label(op.arguments[1][used[0]].id).dims
+    is_looked_up = len(used) == 1 and width > 1 and len(ids) == width
+    new = (
+        list(ids)
+        if is_looked_up
+        else [labelling.derived(op, size, *replaced) for size in shape[used[0] : used[0] + width]]
+    )
+    labelling.set(output, [*before, *new, *after], label.offsets)
 
 
 @transfer("masked_fill index_put index_add index_copy scatter slice_scatter select_scatter copy_")

@@ -68,6 +68,6 @@ def positions_in(scene: Scene, dim: Dim, width: Iterable[Dim]) -> tuple[Dim, Dim
 
 
 def is_scrambled(scene: Scene, dim: Dim, width: Iterable[Dim]) -> bool:
-    """Whether a positions dim holds a piece of the width inside of the tokens: heads cut without a transpose."""
+    """Whether a positions dim holds a piece of the width inside of the tokens: no transpose cut the heads."""
     width_axes = axes_of(width)
     return any(inner[0] in width_axes and outer[0] not in width_axes for outer, inner in pairwise(dim))

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from attnprobe.records import Op, Ref
-from attnprobe.tracing.axes.algebra import Dim
+from attnprobe.tracing.axes.algebra import Dim, axes_of
 from attnprobe.tracing.axes.labelling import Contraction, short_name
 from attnprobe.tracing.reading.scene import Scene
 
 _LONGEST_PATH = 60
 
-SOFTMAX = frozenset({"softmax", "_softmax", "_safe_softmax", "_log_softmax", "log_softmax"})
-_NORMALISERS = {
-    "sigmoid": "sigmoid", "hardsigmoid": "sigmoid", "relu": "relu", "silu": "silu", "gelu": "gelu", "tanh": "tanh",
-    "elu": "elu", "exp": "exp", "softplus": "softplus",
-}  # fmt: skip
+_SOFTMAX = frozenset({"softmax", "_softmax", "_safe_softmax", "_log_softmax", "log_softmax"})
+_NORMALISERS = {  # op -> the normaliser's name
+    **{name: name for name in ("sigmoid", "relu", "silu", "gelu", "tanh", "elu", "exp", "softplus")},
+    "hardsigmoid": "sigmoid",
+}
 _SCALES = frozenset({"mul", "div", "true_divide"})
 _DROPOUTS = frozenset({"native_dropout", "dropout", "bernoulli", "_fused_dropout"})
 
@@ -25,7 +25,6 @@ class Path:
     """The way from a product of scores to the product with the values, walked backwards."""
 
     ops: list[int] = field(default_factory=list)
-    softmax_axes: frozenset[int] = frozenset()  # axes that a softmax on the way normalises over
     normalisers: list[str] = field(default_factory=list)
     scale: float | None = 1.0  # None: a learned or unknown factor
     is_scaled: bool = False
@@ -40,16 +39,16 @@ class Path:
 
 
 def walk_back(scene: Scene, tensor: int, summed: tuple[Dim, ...], free: tuple[Dim, ...]) -> Path:
-    """Follow the operand that carries both the keys' and the queries' axes, from `tensor` to where they met.
+    """Follow the operand that carries both the keys' and the queries' axes, back to where they met.
 
     They meet in a product (`path.source`), or element by element, as in q + k or k ⊗ v (`path.origin`).
 
     Args:
         tensor: The attention weights as they enter the product with the values.
         summed: Their dims over which that product sums (the keys).
-        free: Their own other dims (the queries); samples and heads, which the product shares, are not among them.
+        free: Their own other dims (the queries), without samples and heads, which the product shares.
     """
-    path = Path(summed=_axes_of(summed), free=_axes_of(free))
+    path = Path(summed=axes_of(summed), free=axes_of(free))
     before: int | None = None
     for _ in range(_LONGEST_PATH):
         op = scene.maker(tensor, before)
@@ -75,12 +74,8 @@ def walk_back(scene: Scene, tensor: int, summed: tuple[Dim, ...], free: tuple[Di
     return path
 
 
-def _axes_of(dims: tuple[Dim, ...]) -> frozenset[int]:
-    return frozenset(axis for dim in dims for axis, _, _ in dim)
-
-
 def _mixed_operand(scene: Scene, contraction: Contraction, path: Path) -> int | None:
-    """The operand to follow when a product with a weight leaves queries and keys untouched (it mixes heads or features)."""
+    """The operand to follow when a product with a weight leaves queries and keys alone: it mixes heads."""
     for data, weight in ((contraction.lhs, contraction.rhs), (contraction.rhs, contraction.lhs)):
         if scene.is_data(data) and scene.is_weight(weight):
             axes = scene.label(data).axes()
@@ -126,31 +121,31 @@ def _before(scene: Scene, op: Op, axes: frozenset[int]) -> frozenset[int]:
     return frozenset(result)
 
 
-def _rename(scene: Scene, op: Op, path: Path) -> None:
-    path.summed = _before(scene, op, path.summed)
-    path.free = _before(scene, op, path.free)
-
-
 def _note(scene: Scene, op: Op, carrier: int, path: Path) -> None:
+    """Write down what an op did to the scores: mask, normaliser, scale, dropout, bias."""
     name = short_name(op.name).rstrip("_")
     if op.mask is not None:
         path.masks.append(op.index)
-    if short_name(op.name) in SOFTMAX:
-        dims = scene.label(op.inputs[0]).dims
-        dim = dims[op.arguments[1]] if isinstance(op.arguments[1], int) and dims else ()
-        path.softmax_axes |= frozenset(factor[0] for factor in dim)
-        path.normalisers.append("softmax")
-    elif name in _NORMALISERS:
-        path.normalisers.append(_NORMALISERS[name])
-    elif name == "pow" or (name == "mul" and len(op.inputs) == 2 and op.inputs[0] == op.inputs[1]):
-        path.normalisers.append("square")
-    elif name == "div" and _is_sum(scene, op, carrier):
-        path.normalisers.append("sum")
+    normaliser = _normaliser(scene, op, carrier)
+    if normaliser:
+        path.normalisers.append(normaliser)
     elif name in _SCALES:
-        scale_by(scene, op, carrier, path)
+        _scale_by(scene, op, carrier, path)
     elif name in _DROPOUTS:
         path.dropout = max(path.dropout, next((a for a in op.arguments[1:] if isinstance(a, float)), 0.0))
     path.side += [t for t in op.inputs if t != carrier]
+
+
+def _normaliser(scene: Scene, op: Op, carrier: int) -> str:
+    """What an op is as a part of a normaliser; "" when it is none."""
+    name = short_name(op.name).rstrip("_")
+    if short_name(op.name) in _SOFTMAX:
+        return "softmax"
+    if name == "pow" or (name == "mul" and len(op.inputs) == 2 and op.inputs[0] == op.inputs[1]):
+        return "square"
+    if name == "div" and _is_sum(scene, op, carrier):
+        return "sum"
+    return _NORMALISERS.get(name, "")
 
 
 def _is_sum(scene: Scene, op: Op, carrier: int) -> bool:
@@ -167,22 +162,17 @@ def _is_sum(scene: Scene, op: Op, carrier: int) -> bool:
     return False
 
 
-def scale_by(scene: Scene, op: Op, carrier: int, path: Path) -> None:
+def _scale_by(scene: Scene, op: Op, carrier: int, path: Path) -> None:
     """Take a factor between scores and normaliser into account; a learned one makes the scale unknown."""
+    if not path.normalisers:
+        return  # a factor after the normaliser
+    path.is_scaled = True
     other = next((a for a in op.arguments[1:] if not (isinstance(a, Ref) and a.id == carrier)), None)
     if isinstance(op.arguments[0], Ref) and op.arguments[0].id != carrier:
         other = op.arguments[0]
-    factor = (
-        other
-        if isinstance(other, (int, float))
-        else scene.tensors[other.id].scalar
-        if isinstance(other, Ref)
-        else None
-    )
-    if path.normalisers:
-        path.is_scaled = True
-        if factor is None:
-            if isinstance(other, Ref) and (scene.tensors[other.id].numel == 1 or scene.is_weight(other.id)):
-                path.scale = None
-        elif path.scale is not None and factor:
-            path.scale = path.scale / factor if "div" in op.name else path.scale * factor
+    factor = scene.constant(other)
+    if factor is None:
+        if isinstance(other, Ref) and (scene.tensors[other.id].numel == 1 or scene.is_weight(other.id)):
+            path.scale = None
+    elif path.scale is not None and factor:
+        path.scale = path.scale / factor if "div" in op.name else path.scale * factor

@@ -10,11 +10,14 @@ _VIEWS = frozenset({"view", "_unsafe_view", "t", "transpose", "clone"})
 
 
 def role_of(scene: Scene, query: int, key: int, positions: int) -> Role:
-    """self when queries and keys come from the same positions, pooling when the queries are learned, else cross."""
-    label_q, label_k = scene.label(query), scene.label(key)
+    """self when queries and keys come from the same positions, pooling for learned queries, else cross.
+
+    Args:
+        positions: Index of the dim of both that counts positions.
+    """
     if scene.is_weight(query):
         return "pooling"
-    q_dim, k_dim = label_q.dims[positions], label_k.dims[positions]
+    q_dim, k_dim = scene.label(query).dims[positions], scene.label(key).dims[positions]
     if not q_dim or not k_dim:
         return _role_by_source(scene, query, key)
     if scene.related(q_dim, k_dim):
@@ -43,10 +46,8 @@ def _source(scene: Scene, tensor: int) -> int | None:
             return _before_views(scene, data)
         if not op.inputs:
             return None
-        tensor, before = (
-            next((t for t in op.inputs if scene.tensors[t].needs_weights), op.inputs[0]),
-            op.index,
-        )
+        computed = (t for t in op.inputs if scene.tensors[t].needs_weights)
+        tensor, before = next(computed, op.inputs[0]), op.index
     return None
 
 
