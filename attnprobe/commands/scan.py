@@ -53,7 +53,7 @@ def command(session: Session, /, target: str, outputs: tuple[str, ...], language
     if not session.quiet:
         _sum_up(contents, summary, requested)
     if opens:
-        click.launch(str(opens.resolve()))
+        _open(opens)
 
 
 def _options(target: str, given: Mapping[str, Any]) -> ScanOptions:
@@ -79,6 +79,13 @@ def _page(outputs: Collection[Output]) -> Path:
         if output.format == "html" and output.path is not None:
             return output.path
     raise click.UsageError("--open needs an HTML report in a file: add --output html=report.html.")
+
+
+def _open(page: Path) -> None:
+    import webbrowser
+
+    if not webbrowser.open(page.resolve().as_uri()):
+        print(f"No browser was found here to open {visible(str(page))}", file=sys.stderr)
 
 
 def _sum_up(contents: Mapping[Output, bytes], summary: Output, written: Collection[Output]) -> None:
