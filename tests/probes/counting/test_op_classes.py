@@ -42,14 +42,14 @@ def test_an_op_has_the_class_of_its_work(name: str, expected: str) -> None:
 
 
 def test_every_pointwise_op_of_torch_has_a_class() -> None:
-    # torch also tags `clone` and `positive`, and the two-tensor forms of `max` and `min`
+    # torch also tags `clone`, `positive` and `equal`, and the two-tensor forms of `max` and `min`
     found = {op_class(str(op)) for op in overloads() if torch.Tag.pointwise in op.tags}
     assert "unknown" not in found
     assert "contraction" not in found
     odd = {
         str(op) for op in overloads() if torch.Tag.pointwise in op.tags and op_class(str(op)) != "elementwise"
     }
-    assert {name.split(".")[1] for name in odd} <= {"clone", "positive", "max", "min"}
+    assert {name.split(".")[1] for name in odd} <= {"clone", "positive", "equal", "max", "min"}
 
 
 def test_every_view_and_every_core_op_of_torch_is_known() -> None:
