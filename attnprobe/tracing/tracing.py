@@ -62,7 +62,7 @@ def retrace(model: LoadedModel, known: Trace, *, seed: int = 0) -> Trace:
 
 
 def _matched_parts(known: Trace, ops: Sequence[Op]) -> dict[int, tuple[int, Component]] | None:
-    """Which part of which site each op is, by the op of the same rank in `known`; None if the paths differ.
+    """Which part of which site an op is, by the op of the same rank in `known`; None if the paths differ.
 
     A pass without gradients leaves out the `detach` of saved results.
     """

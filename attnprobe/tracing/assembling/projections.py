@@ -178,7 +178,7 @@ def _walk_down(scene: Scene, core: Core, size: int, found: Surroundings) -> None
 def _output_projection(
     scene: Scene, product: Contraction, tensor: int, size: int, width: frozenset[int]
 ) -> tuple[str, Rows]:
-    """The parameter that a product multiplies `tensor` with, when it sums all its features and nothing else."""
+    """The parameter that a product multiplies `tensor` with, when it sums all its features, no others."""
     if product.lhs == tensor:
         weight, summed, free = product.rhs, product.lhs_contracted, product.rhs_free
     else:

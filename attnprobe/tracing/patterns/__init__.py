@@ -1,1 +1,1 @@
-"""The shapes that attention takes in an op graph. One shape per file, each defines `pattern`; never a model's name."""
+"""The shapes that attention takes in an op graph, never a model's name. Each file defines one `pattern`."""

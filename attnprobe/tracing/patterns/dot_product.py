@@ -1,11 +1,11 @@
 """Attention as two products: scores from queries and keys, a normaliser, and a product with the values.
 
-Recognised from the second product: its weights are followed back, through masks, scales, dropout and views, to a
-product of two computed tensors. Then the axes tell what was summed over what:
+Recognised from the second product: its weights are followed back, through masks, scales, dropout and views, to
+a product of two computed tensors. Then the axes tell what was summed over what:
 
-    scores sum over features, values over positions      dot-product attention (softmax, sigmoid, …, or none)
-    scores sum over positions, softmax, values over features      channel (cross-covariance) attention
-    first product sums over positions without softmax, second over features      linear attention: q (kᵀ v)
+    first over features, second over positions               dot-product attention (any normaliser, or none)
+    first over positions, a softmax, second over features    channel (cross-covariance) attention
+    first over positions, no softmax, second over features   linear attention: q (kᵀ v)
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from attnprobe.records import Core, Role
-from attnprobe.tracing.axes.algebra import Dim, size_of
+from attnprobe.tracing.axes.algebra import Dim, flat, size_of
 from attnprobe.tracing.axes.labelling import Contraction
-from attnprobe.tracing.reading.heads import is_scrambled, positions_in, split
-from attnprobe.tracing.reading.lineage import Path, walk_back
 from attnprobe.tracing.reading.biases import masks_inside
 from attnprobe.tracing.reading.denominator import denominator
+from attnprobe.tracing.reading.heads import is_scrambled, positions_in, split
+from attnprobe.tracing.reading.lineage import Path, walk_back
 from attnprobe.tracing.reading.operands import prescale
 from attnprobe.tracing.reading.roles import role_of
 from attnprobe.tracing.reading.scene import Pattern, Scene
@@ -68,12 +68,9 @@ def _core(scene: Scene, second: Contraction, weights: _Side, values: _Side) -> C
     first = path.source
     if first is not None and scene.ops[first.op].mask is not None:
         path.masks.append(first.op)
-    if (
-        first is None
-        or first.op in scene.claimed
-        or first.op >= second.op
-        or not _both_computed(scene, first)
-    ):
+    if first is None or first.op in scene.claimed or first.op >= second.op:
+        return None
+    if not _both_computed(scene, first):
         return None
     if scene.is_weight(values.tensor) and "softmax" not in path.normalisers:
         return None
@@ -93,21 +90,18 @@ def _both_computed(scene: Scene, product: Contraction) -> bool:
 
 
 def _is_width(scene: Scene, contracted: tuple[Dim, ...], product: Contraction) -> bool:
-    """Whether a product sums over features: an axis that counts rows of a weight, or the last one of an input."""
+    """Whether a product sums over features: rows of a weight, or an input's axis that is not also free."""
     axes = [axis for dim in contracted for axis, _, _ in dim]
     if any(scene.is_weight_axis(axis) for axis in axes):
         return True
     free = {root for dim in (*product.lhs_free, *product.rhs_free) for root in scene.axes.roots(dim)}
-    return (
-        bool(axes)
-        and not any(scene.axes.all[axis].roots & free for axis in axes)
-        and not _free_are_widths(scene, product)
-    )
+    is_apart = bool(axes) and not any(scene.axes.all[axis].roots & free for axis in axes)
+    return is_apart and not _free_are_widths(scene, product)
 
 
 def _free_are_widths(scene: Scene, product: Contraction) -> bool:
     frees = [dim for dim in (*product.lhs_free, *product.rhs_free) if dim]
-    return len(frees) >= 2 and all(any(scene.is_weight_axis(a) for a, _, _ in dim) for dim in frees)
+    return len(frees) >= 2 and all(scene.is_width(dim) for dim in frees)
 
 
 def _is_scores(scene: Scene, first: Contraction, path: Path, values: _Side, sums_positions: bool) -> bool:
@@ -128,27 +122,49 @@ def _is_state(scene: Scene, first: Contraction, path: Path, queries: _Side) -> b
     """A state kᵀv: free dims are two widths, the summed one the keys' width, met by the queries' width."""
     if not path.summed or not all(scene.is_weight_axis(axis) for axis in path.summed):
         return False
-    is_width = [
-        any(scene.is_weight_axis(a) for a, _, _ in dim) for dim in (*first.lhs_free, *first.rhs_free) if dim
-    ]
-    has_query = any(any(scene.is_weight_axis(a) for a, _, _ in dim) for dim in queries.contracted)
-    return len(is_width) >= 2 and all(is_width) and has_query and scene.is_data(queries.tensor)
+    has_query = any(scene.is_width(dim) for dim in queries.contracted)
+    return _free_are_widths(scene, first) and has_query and scene.is_data(queries.tensor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """What the operands of the scores count."""
+
+    batch: int  # without windows
+    windows: int
+    num_heads: int
+    num_kv_heads: int
+    q_len: int
+    is_scrambled: bool
+
+
+def _counts(scene: Scene, query: _Side, key: _Side) -> _Counts:
+    q_own, q_folded = positions_in(scene, flat(query.free), query.contracted)
+    k_own, _ = positions_in(scene, flat(key.free), key.contracted)
+    scrambled = is_scrambled(scene, flat(query.own), query.contracted)
+    q_dims, k_dims = (*_operand_dims(scene, query), q_folded), _operand_dims(scene, key)
+    q_part = split(scene, q_dims, query.contracted, (q_own,), windows_are_heads=scrambled)
+    k_part = split(scene, k_dims, key.contracted, (k_own,), windows_are_heads=scrambled)
+    heads = max(q_part.heads, k_part.heads)
+    is_shared = q_part.batch == 1 and k_part.batch > 1  # the same queries, repeated for every sample
+    return _Counts(
+        batch=q_part.batch * (q_part.repeats if is_shared else 1),
+        windows=q_part.windows,
+        num_heads=heads,
+        num_kv_heads=k_part.heads if k_part.repeats > 1 or k_part.heads < heads else heads,
+        q_len=size_of(q_own),
+        is_scrambled=scrambled,
+    )
 
 
 def _scores_core(scene: Scene, first: Contraction, second: Contraction, values: _Side, path: Path) -> Core:
     left, right = _sides(first)[0]
     key, query = (right, left) if _carries(right, path.summed) else (left, right)
-    q_dims, k_dims = _operand_dims(scene, query), _operand_dims(scene, key)
-    q_own, q_folded = positions_in(scene, _joined(query.free), query.contracted)
-    k_own, _ = positions_in(scene, _joined(key.free), key.contracted)
-    scrambled = is_scrambled(scene, _joined(query.own), query.contracted)
-    q_part = split(scene, (*q_dims, q_folded), query.contracted, (q_own,), windows_are_heads=scrambled)
-    k_part = split(scene, k_dims, key.contracted, (k_own,), windows_are_heads=scrambled)
-    channel = any(scene.is_weight_axis(axis) for axis in path.summed) and not _is_width(
-        scene, first.lhs_contracted, first
-    )
+    counts = _counts(scene, query, key)
+    sums_features = _is_width(scene, first.lhs_contracted, first)
+    channel = any(scene.is_weight_axis(axis) for axis in path.summed) and not sums_features
     scale, note = _scale(scene, path, query, key)
-    heads = max(q_part.heads, k_part.heads)
+    mixed = ("heads are cut from tokens and features mixed together",) if counts.is_scrambled else ()
     return Core(
         mechanism="channel" if channel else "talking_heads" if path.mixes_heads else "dot_product",
         normaliser=_normaliser(path),
@@ -160,22 +176,20 @@ def _scores_core(scene: Scene, first: Contraction, second: Contraction, values: 
         key=key.tensor,
         value=values.tensor,
         output=second.output,
-        batch=q_part.batch
-        * (q_part.repeats if q_part.batch == 1 and k_part.batch > 1 else 1)
-        * q_part.windows,
-        windows=q_part.windows,
-        num_heads=heads,
-        num_kv_heads=k_part.heads if k_part.repeats > 1 or k_part.heads < heads else heads,
+        batch=counts.batch * counts.windows,
+        windows=counts.windows,
+        num_heads=counts.num_heads,
+        num_kv_heads=counts.num_kv_heads,
         head_dim=first.contracted_size,
-        value_dim=size_of(_joined(values.free)),
-        q_len=size_of(q_own),
-        kv_len=size_of(_joined(key.free)),
+        value_dim=size_of(flat(values.free)),
+        q_len=counts.q_len,
+        kv_len=size_of(flat(key.free)),
         scale=scale,
         dropout=path.dropout,
         mask_ops=(*path.masks, *masks_inside(scene, path.side)),
         is_causal_flag=False,
         kernel=_kernel(scene, first),
-        notes=(*note, *(("heads are cut from tokens and features mixed together",) if scrambled else ())),
+        notes=(*note, *mixed),
     )
 
 
@@ -183,7 +197,7 @@ def _linear_core(scene: Scene, first: Contraction, second: Contraction, queries:
     left, right = _sides(first)[0]
     key, value = (left, right) if _carries(left, path.summed) else (right, left)
     q_dims = _operand_dims(scene, queries)
-    q_own = _joined(queries.free)
+    q_own = flat(queries.free)
     part = split(scene, q_dims, queries.contracted, (q_own,))
     k_part = split(scene, _operand_dims(scene, key), key.free, key.contracted)
     return Core(
@@ -201,8 +215,8 @@ def _linear_core(scene: Scene, first: Contraction, second: Contraction, queries:
         windows=part.windows,
         num_heads=part.heads,
         num_kv_heads=k_part.heads,
-        head_dim=size_of(_joined(key.free)),
-        value_dim=size_of(_joined(value.free)),
+        head_dim=size_of(flat(key.free)),
+        value_dim=size_of(flat(value.free)),
         q_len=max(size_of(q_own), 1),
         kv_len=first.contracted_size,
         scale=None,
@@ -226,16 +240,12 @@ def _operand_dims(scene: Scene, side: _Side) -> tuple[Dim, ...]:
     return tuple(rest)
 
 
-def _joined(dims: tuple[Dim, ...]) -> Dim:
-    return tuple(factor for dim in dims for factor in dim)
-
-
 def _role(scene: Scene, query: _Side, key: _Side, channel: bool) -> Role:
     if channel:
         return "channel"
     if scene.is_weight(key.tensor):
         return "external"
-    q_dim, k_dim = _joined(query.free), _joined(key.free)
+    q_dim, k_dim = flat(query.free), flat(key.free)
     if scene.is_weight(query.tensor):
         return "pooling"
     if q_dim and k_dim and scene.related(q_dim, k_dim):
@@ -255,9 +265,7 @@ def _linear_role(scene: Scene, q_own: Dim, key: _Side) -> Role:
 
 
 def _normaliser(path: Path) -> str:
-    if "softmax" in path.normalisers:
-        return "softmax"
-    if {"exp", "sum"} <= set(path.normalisers):
+    if "softmax" in path.normalisers or {"exp", "sum"} <= set(path.normalisers):
         return "softmax"
     if "square" in path.normalisers and "relu" in path.normalisers:
         return "relu2"
@@ -269,18 +277,14 @@ def _scale(scene: Scene, path: Path, query: _Side, key: _Side) -> tuple[float | 
     k_factor, k_found = prescale(scene, key.tensor)
     if path.scale is None or q_factor is None or k_factor is None:
         return None, ("the scale is learned or computed",)
-    return path.scale * q_factor * k_factor, () if path.is_scaled or q_found or k_found else (
-        "scores are not scaled",
-    )
+    is_scaled = path.is_scaled or q_found or k_found
+    return path.scale * q_factor * k_factor, () if is_scaled else ("scores are not scaled",)
 
 
 def _kernel(scene: Scene, first: Contraction) -> str:
-    through = scene.ops[first.op].function
-    return (
-        "math (scaled_dot_product_attention fell back)"
-        if through == "scaled_dot_product_attention"
-        else "unfused"
-    )
+    if scene.ops[first.op].function == "scaled_dot_product_attention":
+        return "math (scaled_dot_product_attention fell back)"
+    return "unfused"
 
 
 pattern = Pattern("dot_product", find, order=1)

@@ -1,10 +1,10 @@
-"""Attention in one op: torch's scaled_dot_product_attention kernels, the fast path of nn.MultiheadAttention, extensions."""
+"""Attention in one op: torch's SDPA kernels, the fast path of nn.MultiheadAttention, and extensions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from attnprobe.records import Core, Op
+from attnprobe.records import Core, Op, Tensor
 from attnprobe.tracing.axes.labelling import argument, short_name
 from attnprobe.tracing.reading.biases import masks_inside
 from attnprobe.tracing.reading.heads import split
@@ -12,7 +12,7 @@ from attnprobe.tracing.reading.operands import prescale
 from attnprobe.tracing.reading.roles import role_of
 from attnprobe.tracing.reading.scene import Pattern, Scene
 
-# position of dropout and of is_causal among the positional arguments
+# Position of dropout and of is_causal among the positional arguments.
 _SDPA = {
     "_scaled_dot_product_flash_attention_for_cpu": (3, 4),
     "_scaled_dot_product_flash_attention": (3, 4),
@@ -23,7 +23,8 @@ _SDPA = {
     "_scaled_dot_product_attention_math_for_mps": (4, 5),
     "scaled_dot_product_attention": (4, 5),
 }
-_BSHD = (
+# Parts of the names of extensions that take the sequence before the heads.
+_SEQUENCE_FIRST = (
     "flash_attn::",
     "flash_attn_2",
     "flash_attn_3",
@@ -50,10 +51,9 @@ def _reader(op: Op) -> Callable[[Scene, Op], Core] | None:
     name = short_name(op.name)
     if name in _SDPA and len(op.inputs) >= 3:
         return _sdpa
-    if (
-        any(word in op.name.replace(".", "::", 1) or word in name for word in _BSHD)
-        and "backward" not in op.name
-    ):
+    qualified = op.name.replace(".", "::", 1)
+    is_extension = any(word in qualified or word in name for word in _SEQUENCE_FIRST)
+    if is_extension and "backward" not in op.name:
         return _sequence_first if len(op.inputs) >= 3 else None
     if name == "_native_multi_head_attention":
         return _native_mha
@@ -63,9 +63,8 @@ def _reader(op: Op) -> Callable[[Scene, Op], Core] | None:
 
 
 def _sdpa(scene: Scene, op: Op) -> Core:
-    """query [B, H, L, D], key [B, G, S, D], value [B, G, S, Dv]."""
-    name = short_name(op.name)
-    dropout_at, causal_at = _SDPA[name]
+    """query [B, H, L, D], key [B, G, S, D], value [B, G, S, Dv]; or without B, or with B and H folded."""
+    dropout_at, causal_at = _SDPA[short_name(op.name)]
     query, key, value = (scene.tensors[t] for t in op.inputs[:3])
     label_q, label_k = scene.label(query.id), scene.label(key.id)
     width = [label_q.dims[-1], label_k.dims[-1]]
@@ -73,11 +72,7 @@ def _sdpa(scene: Scene, op: Op) -> Core:
     k_part = split(scene, label_k.dims[:-2], width, [label_k.dims[-2]])
     leading = query.numel // max(query.shape[-1] * query.shape[-2], 1)
     heads, kv_heads = _heads(query.shape, key.shape, q_part.heads, k_part.heads, k_part.repeats)
-    batch = leading // max(heads, 1)
-    scale = argument(op, 99, "scale", None)
-    factor, was_scaled = prescale(scene, query.id)
-    own = scale if isinstance(scale, (int, float)) else query.shape[-1] ** -0.5 if query.shape[-1] else None
-    total = own * factor if own is not None and factor is not None else None
+    scale, notes = _scale(scene, op, query)
     return Core(
         mechanism="dot_product",
         normaliser="softmax",
@@ -89,7 +84,7 @@ def _sdpa(scene: Scene, op: Op) -> Core:
         key=key.id,
         value=value.id,
         output=op.outputs[0],
-        batch=batch,
+        batch=leading // max(heads, 1),
         windows=q_part.windows,
         num_heads=heads,
         num_kv_heads=kv_heads,
@@ -97,13 +92,23 @@ def _sdpa(scene: Scene, op: Op) -> Core:
         value_dim=value.shape[-1],
         q_len=query.shape[-2],
         kv_len=key.shape[-2],
-        scale=total,
+        scale=scale,
         dropout=float(argument(op, dropout_at, "dropout_p", 0.0) or 0.0),
         mask_ops=(op.index,) if op.mask is not None else masks_inside(scene, op.inputs[3:4]),
         is_causal_flag=bool(argument(op, causal_at, "is_causal", False)),
         kernel=op.name.rsplit(".", 1)[0],
-        notes=("query scaled before the kernel",) if was_scaled and factor not in (1.0, None) else (),
+        notes=notes,
     )
+
+
+def _scale(scene: Scene, op: Op, query: Tensor) -> tuple[float | None, tuple[str, ...]]:
+    """The kernel's own scale times that of the query before it; None when one of them is not known."""
+    given = op.keywords.get("scale")
+    own = given if isinstance(given, (int, float)) else query.shape[-1] ** -0.5 if query.shape[-1] else None
+    factor, was_scaled = prescale(scene, query.id)
+    total = own * factor if own is not None and factor is not None else None
+    is_scaled_twice = was_scaled and factor not in (1.0, None)
+    return total, ("query scaled before the kernel",) if is_scaled_twice else ()
 
 
 def _heads(
@@ -165,6 +170,7 @@ def _encoder_layer(scene: Scene, op: Op) -> Core:
 
 
 def _packed(scene: Scene, op: Op, embed: int, heads: int, *, same: bool) -> Core:
+    """One op with its projections: `same` when queries and keys come from one tensor."""
     source, memory = scene.tensors[op.inputs[0]], scene.tensors[op.inputs[0 if same else 1]]
     return Core(
         mechanism="dot_product",

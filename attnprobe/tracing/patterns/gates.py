@@ -1,7 +1,9 @@
 """Channel and spatial attention: a feature map multiplied by a gate that was pooled from that same map.
 
-    channel   pool over positions, a small network, sigmoid, multiply every channel     (SE, arXiv:1709.01507; ECA, 1910.03151)
-    spatial   pool over channels, a convolution, sigmoid, multiply every position       (CBAM, arXiv:1807.06521)
+    channel   pool over positions, a small network, sigmoid, multiply every channel
+              (SE, arXiv:1709.01507; ECA, arXiv:1910.03151)
+    spatial   pool over channels, a convolution, sigmoid, multiply every position
+              (CBAM, arXiv:1807.06521)
 
 A normalisation layer also pools and multiplies; it has no learned network and no squashing between the two.
 """
@@ -9,6 +11,7 @@ A normalisation layer also pools and multiplies; it has no learned network and n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from attnprobe.records import Core, Op, Role
 from attnprobe.tracing.axes.labelling import op_names, short_name
@@ -26,7 +29,6 @@ _LONGEST = 40
 class _Network:
     """What lies between the pooling and the gate."""
 
-    pools: tuple[int, ...]
     learned: tuple[int, ...]
     passed: tuple[int, ...]
     squash: str
@@ -36,12 +38,7 @@ def find(scene: Scene) -> list[Core]:
     """One core per gated multiplication."""
     cores = []
     for op in scene.ops[: scene.end]:
-        if (
-            op.index in scene.claimed
-            or op.phase != "forward"
-            or short_name(op.name).rstrip("_") != "mul"
-            or len(op.inputs) != 2
-        ):
+        if op.index in scene.claimed or not _is_multiplication(op):
             continue
         for gate, features in (op.inputs, op.inputs[::-1]):
             core = _core(scene, op, gate, features)
@@ -52,31 +49,53 @@ def find(scene: Scene) -> list[Core]:
     return cores
 
 
+def _is_multiplication(op: Op) -> bool:
+    return op.phase == "forward" and short_name(op.name).rstrip("_") == "mul" and len(op.inputs) == 2
+
+
 def _core(scene: Scene, op: Op, gate: int, features: int) -> Core | None:
     if not (scene.is_data(gate) and scene.is_data(features)):
         return None
-    if len(scene.tensors[gate].shape) > len(scene.tensors[features].shape):
-        return None
-    shape, whole = _aligned(scene, gate, features), scene.tensors[features].shape
-    missing = [i for i, (g, f) in enumerate(zip(shape, whole, strict=True)) if g == 1 and f > 1]
-    kept = [i for i, (g, f) in enumerate(zip(shape, whole, strict=True)) if i and g == f and f > 1]
-    if not missing or not kept or len(whole) < 3:
-        return None
-    network = _network(scene, gate, features)
+    kept = _gated_dims(scene, gate, features)
+    network = _network(scene, gate, features) if kept else None
     if network is None:
         return None
-    channel = all(any(scene.is_weight_axis(a) for a, _, _ in scene.label(features).dims[i]) for i in kept)
-    role: Role = "channel" if channel else "spatial"
-    count = 1
-    for i in kept:
-        count *= whole[i]
+    whole = scene.tensors[features].shape
+    role: Role = "channel" if all(scene.is_width(scene.label(features).dims[i]) for i in kept) else "spatial"
+    count = prod(whole[i] for i in kept)
     return Core(
-        mechanism=role, normaliser=network.squash, role=role, score_ops=network.learned, value_ops=(op.index,),
-        inner_ops=tuple(i for i in network.passed if i not in network.learned), query=None, key=None, value=features,
-        output=op.outputs[0], batch=whole[0], windows=1, num_heads=1, num_kv_heads=1, head_dim=1,
-        value_dim=scene.tensors[features].numel // max(whole[0] * count, 1), q_len=count, kv_len=count, scale=None,
-        dropout=0.0, mask_ops=(), is_causal_flag=False, kernel="unfused",
-    )  # fmt: skip
+        mechanism=role,
+        normaliser=network.squash,
+        role=role,
+        score_ops=network.learned,
+        value_ops=(op.index,),
+        inner_ops=tuple(i for i in network.passed if i not in network.learned),
+        query=None,
+        key=None,
+        value=features,
+        output=op.outputs[0],
+        batch=whole[0],
+        windows=1,
+        num_heads=1,
+        num_kv_heads=1,
+        head_dim=1,
+        value_dim=scene.tensors[features].numel // max(whole[0] * count, 1),
+        q_len=count,
+        kv_len=count,
+        scale=None,
+        dropout=0.0,
+        mask_ops=(),
+        is_causal_flag=False,
+        kernel="unfused",
+    )
+
+
+def _gated_dims(scene: Scene, gate: int, features: int) -> list[int]:
+    """Dims of the features along which the gate differs, but for samples; none when it was not pooled."""
+    shape, whole = _aligned(scene, gate, features), scene.tensors[features].shape
+    sizes = list(enumerate(zip(shape, whole, strict=True)))
+    is_pooled = len(whole) >= 3 and any(g == 1 and f > 1 for _, (g, f) in sizes)
+    return [i for i, (g, f) in sizes if i and g == f and f > 1] if is_pooled else []
 
 
 def _aligned(scene: Scene, gate: int, features: int) -> tuple[int, ...]:
@@ -88,9 +107,8 @@ def _network(scene: Scene, gate: int, features: int) -> _Network | None:
     """Walk from the gate to the poolings of the very features that it multiplies."""
     squash = ""
     learned: list[int] = []
-    pools: list[int] = []
-    passed: list[int] = []
-    ancestors = _same_map(scene, features)
+    has_pooling = False
+    same_map = _same_map(scene, features)
     todo: list[tuple[int, int | None]] = [(gate, None)]
     seen: set[int] = set()
     while todo and len(seen) < _LONGEST:
@@ -99,22 +117,25 @@ def _network(scene: Scene, gate: int, features: int) -> _Network | None:
             continue
         seen.add(op.index)
         name = short_name(op.name).rstrip("_")
-        passed.append(op.index)
         if name in _SQUASHING and not squash and not learned:
             squash = name.lstrip("_")
-        if name in _POOLING and any(t in ancestors for t in op.inputs[:1]):
-            pools.append(op.index)
+        if name in _POOLING and any(t in same_map for t in op.inputs[:1]):
+            has_pooling = True
             continue
-        if any(t in ancestors for t in op.inputs):
+        if any(t in same_map for t in op.inputs):
             return None  # the gate reads the features without pooling: a gated unit, not attention
-        if any(scene.is_weight(t) for t in op.inputs) and (
-            op.index in scene.contractions or "convolution" in name
-        ):
+        if _is_learned(scene, op):
             learned.append(op.index)
         todo += [(t, op.index) for t in op.inputs if scene.is_data(t)]
-    if not (squash and learned and pools):
+    if not (squash and learned and has_pooling):
         return None
-    return _Network(tuple(pools), tuple(sorted(learned)), tuple(sorted(passed)), squash)
+    return _Network(tuple(sorted(learned)), tuple(sorted(seen)), squash)
+
+
+def _is_learned(scene: Scene, op: Op) -> bool:
+    """A product or a convolution with a weight."""
+    is_product = op.index in scene.contractions or "convolution" in op.name
+    return is_product and any(scene.is_weight(t) for t in op.inputs)
 
 
 def _same_map(scene: Scene, tensor: int) -> set[int]:

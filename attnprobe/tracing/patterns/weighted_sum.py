@@ -1,4 +1,4 @@
-"""A softmax over positions (or a learned memory) that weighs a sum, where the scores are no product of two data tensors.
+"""A softmax over positions (or a learned memory) that weighs a sum; the scores are no product of two tensors.
 
 additive    scores = w · tanh(query + key)                   (Bahdanau et al. 2015, arXiv:1409.0473)
 pooling     scores = key · w, or w · tanh(key W): learned queries (Ilse et al. 2018, arXiv:1802.04712)
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from attnprobe.records import Core, Role
-from attnprobe.tracing.axes.algebra import Dim, size_of
+from attnprobe.tracing.axes.algebra import Dim, flat, size_of
 from attnprobe.tracing.axes.labelling import Contraction, short_name
 from attnprobe.tracing.reading.heads import split
 from attnprobe.tracing.reading.lineage import Path, walk_back
@@ -48,26 +48,10 @@ def find(scene: Scene) -> list[Core]:
     return cores
 
 
-def _readouts(product: Contraction) -> tuple[_Readout, _Readout]:
+def _readouts(p: Contraction) -> tuple[_Readout, _Readout]:
     return (
-        _Readout(
-            product,
-            product.lhs,
-            product.lhs_contracted,
-            product.lhs_free,
-            product.rhs,
-            product.rhs_contracted,
-            product.rhs_free,
-        ),
-        _Readout(
-            product,
-            product.rhs,
-            product.rhs_contracted,
-            product.rhs_free,
-            product.lhs,
-            product.lhs_contracted,
-            product.lhs_free,
-        ),
+        _Readout(p, p.lhs, p.lhs_contracted, p.lhs_free, p.rhs, p.rhs_contracted, p.rhs_free),
+        _Readout(p, p.rhs, p.rhs_contracted, p.rhs_free, p.lhs, p.lhs_contracted, p.lhs_free),
     )
 
 
@@ -105,44 +89,26 @@ def _met_elementwise(scene: Scene, readout: _Readout, path: Path) -> Core | None
     query, key = origin.inputs[:2]
     if _carries_only(scene, query, path.summed, readout):
         query, key = key, query
-    return _build(
-        scene,
-        readout,
-        path,
-        "additive",
-        _role(scene, query, key),
-        (origin.index, *scored),
-        query=query,
-        key=key,
-    )
+    scores = (origin.index, *scored)
+    return _build(scene, readout, path, "additive", _role(scene, query, key), scores, query=query, key=key)
 
 
 def _carries_only(scene: Scene, tensor: int, summed: frozenset[int], readout: _Readout) -> bool:
+    """Whether an operand lies along the keys as the values do: then it is the keys."""
     dims = scene.label(tensor).dims
     value_dims = scene.label(readout.values).dims
-    return (
-        bool(scene.label(tensor).axes() & summed)
-        and not any(not d for d in dims[1:2])
-        and dims[1:2] == value_dims[1:2]
-    )
+    has_keys = bool(scene.label(tensor).axes() & summed)
+    return has_keys and all(dims[1:2]) and dims[1:2] == value_dims[1:2]
 
 
 def _scored_keys(scene: Scene, readout: _Readout, path: Path, source: Contraction, data: int) -> Core | None:
-    """Scores are a weight's product with the keys: additive when a query entered them before, else pooling."""
+    """Scores are a weight's product with the keys: additive when a query entered before, else pooling."""
     if not any(scene.related(key, dim) for key in readout.keys for dim in readout.value_keys):
         return None
     inner, query, key = _hidden(scene, data, path.summed)
     if query is not None:
-        return _build(
-            scene,
-            readout,
-            path,
-            "additive",
-            _role(scene, query, key),
-            (*inner, source.op),
-            query=query,
-            key=key,
-        )
+        role, scores = _role(scene, query, key), (*inner, source.op)
+        return _build(scene, readout, path, "additive", role, scores, query=query, key=key)
     return _build(scene, readout, path, "pooling", "pooling", (source.op,), query=None, key=data)
 
 
@@ -201,32 +167,50 @@ def _role(scene: Scene, query: int, key: int) -> Role:
 
 
 def _build(
-    scene: Scene, readout: _Readout, path: Path, mechanism: str, role: Role, scores: tuple[int, ...],
-    *, query: int | None, key: int | None,
-) -> Core:  # fmt: skip
-    product = readout.product
-    values = scene.label(readout.values)
-    part = split(
-        scene,
-        [d for d in values.dims if d not in (*readout.value_keys, *readout.value_free)],
-        readout.value_free,
-        readout.value_keys,
-    )
-    samples, positions = (
-        _samples_and_positions(scene, _flat(readout.queries))
-        if role == "external"
-        else ((), _flat(readout.queries))
-    )
-    inner = tuple(i for i in reversed(path.ops) if i not in scores)
-    width = scene.tensors[key].shape[-1] if key is not None and scene.tensors[key].shape else 1
+    scene: Scene,
+    readout: _Readout,
+    path: Path,
+    mechanism: str,
+    role: Role,
+    scores: tuple[int, ...],
+    *,
+    query: int | None,
+    key: int | None,
+) -> Core:
+    product, value_dims = readout.product, scene.label(readout.values).dims
+    others = [dim for dim in value_dims if dim not in (*readout.value_keys, *readout.value_free)]
+    part = split(scene, others, readout.value_free, readout.value_keys)
+    samples: Dim = ()
+    positions = flat(readout.queries)
+    head_dim = scene.tensors[key].shape[-1] if key is not None and scene.tensors[key].shape else 1
+    if role == "external":
+        samples, positions = _samples_and_positions(scene, positions)
+        head_dim = _contracted(scene, scores)
     return Core(
-        mechanism=mechanism, normaliser="softmax", role=role, score_ops=scores, value_ops=(product.op,), inner_ops=inner,
-        query=query, key=key, value=readout.values, output=product.output,
-        batch=part.batch * part.windows * size_of(samples), windows=part.windows,
-        num_heads=part.heads, num_kv_heads=part.heads, head_dim=width if role != "external" else _contracted(scene, scores),
-        value_dim=size_of(_flat(readout.value_free)), q_len=size_of(positions), kv_len=product.contracted_size,
-        scale=path.scale, dropout=path.dropout, mask_ops=tuple(path.masks), is_causal_flag=False, kernel="unfused",
-    )  # fmt: skip
+        mechanism=mechanism,
+        normaliser="softmax",
+        role=role,
+        score_ops=scores,
+        value_ops=(product.op,),
+        inner_ops=tuple(i for i in reversed(path.ops) if i not in scores),
+        query=query,
+        key=key,
+        value=readout.values,
+        output=product.output,
+        batch=part.batch * part.windows * size_of(samples),
+        windows=part.windows,
+        num_heads=part.heads,
+        num_kv_heads=part.heads,
+        head_dim=head_dim,
+        value_dim=size_of(flat(readout.value_free)),
+        q_len=size_of(positions),
+        kv_len=product.contracted_size,
+        scale=path.scale,
+        dropout=path.dropout,
+        mask_ops=tuple(path.masks),
+        is_causal_flag=False,
+        kernel="unfused",
+    )
 
 
 def _samples_and_positions(scene: Scene, dim: Dim) -> tuple[Dim, Dim]:
@@ -239,10 +223,6 @@ def _samples_and_positions(scene: Scene, dim: Dim) -> tuple[Dim, Dim]:
 
 def _contracted(scene: Scene, scores: tuple[int, ...]) -> int:
     return next((scene.contractions[i].contracted_size for i in scores if i in scene.contractions), 1)
-
-
-def _flat(dims: tuple[Dim, ...]) -> Dim:
-    return tuple(factor for dim in dims for factor in dim)
 
 
 pattern = Pattern("weighted_sum", find, order=3)
