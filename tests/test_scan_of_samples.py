@@ -7,10 +7,10 @@ import importlib.util
 from typing import Any
 
 import pytest
+from sample_answers import NAMES, NEED_TRANSFORMERS, ExpectedSite, is_near, read_answers
 
 from attnprobe.pipeline import scan_target
 from attnprobe.records import AttentionSite, Scan, ScanOptions
-from sample_answers import NAMES, NEED_TRANSFORMERS, ExpectedSite, is_near, read_answers
 
 needs_transformers = pytest.mark.skipif(
     importlib.util.find_spec("transformers") is None, reason="transformers is not installed"

@@ -36,8 +36,8 @@ def trace(
 def retrace(model: LoadedModel, known: Trace, *, seed: int = 0) -> Trace:
     """A forward-only trace of the same model on other inputs, with the sites of `known`.
 
-    The ops of the two runs are matched in order, which is far cheaper than to recognise everything anew; where
-    the model takes another path, it is recognised anew.
+    The ops of the two runs are matched in order, which is far cheaper than to recognise everything anew;
+    where the model takes another path, it is recognised anew.
 
     Raises:
         ModelError: The forward raised.

@@ -40,21 +40,26 @@ class Careless(nn.Module):
         self.cache.append(x)
         self.mask = torch.ones(6, 6)
         self.codebook.data.mul_(2.0)
-        x = self.drop(self.norm(x)) * self.loose[0] + torch.rand(()) + random.random() + float(np.random.rand())
+        noise = torch.rand(()) + random.random() + float(np.random.rand())
+        x = self.drop(self.norm(x)) * self.loose[0] + noise
         if self.fails:
             raise ValueError("no")
         return self.attn(x, x, x)[0]
 
 
 def state(model: Careless) -> dict[str, Any]:
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    hooks = [(m._forward_hooks, m._forward_pre_hooks, m._backward_hooks) for m in model.modules()]
+    fast_path = torch.backends.mha.get_fastpath_enabled()
     return {
-        "tensors": {name: (t.clone(), id(t)) for name, t in (*model.named_parameters(), *model.named_buffers())},
+        "tensors": {name: (tensor.clone(), id(tensor)) for name, tensor in tensors.items()},
         "grads": [None if p.grad is None else (p.grad.clone(), id(p.grad)) for p in model.parameters()],
-        "flags": [(m.training, p) for m in model.modules() for p in (m._forward_hooks, m._forward_pre_hooks, m._backward_hooks)],
+        "flags": [m.training for m in model.modules()],
+        "hooks": [[dict(table) for table in tables] for tables in hooks],
         "requires_grad": [p.requires_grad for p in model.parameters()],
         "plain": (list(model.cache), model.seen, hasattr(model, "mask"), model.loose[0].grad),
         "rng": (torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()),
-        "global": (torch.is_grad_enabled(), torch.get_default_dtype(), torch.backends.mha.get_fastpath_enabled()),
+        "global": (torch.is_grad_enabled(), torch.get_default_dtype(), fast_path),
     }
 
 

@@ -17,7 +17,12 @@ def loaded(module: nn.Module, *args: Any, is_fake: bool = True, **kwargs: Any) -
 
 
 def trace_of(
-    module: nn.Module, *args: Any, backward: bool = False, train: bool = False, is_fake: bool = True, **kwargs: Any
+    module: nn.Module,
+    *args: Any,
+    backward: bool = False,
+    train: bool = False,
+    is_fake: bool = True,
+    **kwargs: Any,
 ) -> Trace:
     return trace(loaded(module, *args, is_fake=is_fake, **kwargs), train=train, backward=backward)
 

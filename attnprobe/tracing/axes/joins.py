@@ -82,7 +82,7 @@ def repeat(labelling: Labelling, op: Op) -> None:
 
 @transfer("index", "_unsafe_index")
 def index(labelling: Labelling, op: Op) -> None:
-    """x[:, ids], x[rows, ids]: indexed neighbours are replaced by descendants of them, or by the ids' dims."""
+    """x[:, ids], x[rows, ids]: indexed neighbours are replaced by their descendants, or by the ids' dims."""
     label, own = labelling.label(op.inputs[0]), labelling.shape(op.inputs[0])
     output, shape = op.outputs[0], labelling.shape(op.outputs[0])
     used = [i for i, value in enumerate(op.arguments[1]) if isinstance(value, Ref)]

@@ -51,9 +51,8 @@ class Capture:
         self._marked: list[torch.Tensor] = []
         self._node_ops: dict[int, int] = {}  # autograd sequence number -> first forward op of that node
         self._first_sequence = _next_sequence()
-        self._ordinals: dict[
-            tuple[str, int, str, int], int
-        ] = {}  # (module, call, n-th op in it) -> forward op
+        # (module, call, op name, how-manieth of that name in the call) -> forward op
+        self._ordinals: dict[tuple[str, int, str, int], int] = {}
         self._filled: dict[int, int] = {}  # storage -> a tensor on it through which computed data was written
         self._stack = ExitStack()
 
@@ -129,10 +128,22 @@ class Capture:
             forward_op = self._repeated_op(name, call, str(func), forward_op)
         mask = self._mask(schema.name, args, kwargs, inputs, input_ids) if phase == "forward" else None
         op = Op(
-            index, str(func), self._functions.current, phase, arguments, keywords, input_ids, (), name, call,
+            index,
+            str(func),
+            self._functions.current,
+            phase,
+            arguments,
+            keywords,
+            input_ids,
+            (),
+            name,
+            call,
             self._lines.here() if self._lines is not None and phase == "forward" else None,
-            sequence, forward_op, (), mask,
-        )  # fmt: skip
+            sequence,
+            forward_op,
+            (),
+            mask,
+        )
         self.ops.append(op)
         result = func(*args, **kwargs)
         needs_weights = any(self.tensors[number].needs_weights for number in input_ids)
@@ -175,9 +186,8 @@ class Capture:
 
     def _output(self, tensor: torch.Tensor, inputs: list[torch.Tensor], needs_weights: bool) -> int:
         known = self.id_of(tensor) if any(tensor is given for given in inputs) else None
-        if known is not None and self.tensors[known].shape == tuple(
-            tensor.shape
-        ):  # else transpose_ and the like
+        shape = tuple(tensor.shape)
+        if known is not None and self.tensors[known].shape == shape:  # not so after transpose_ and the like
             return known
         return self._new_tensor(tensor, "", needs_weights, is_new=True)
 
@@ -185,12 +195,8 @@ class Capture:
         node = torch._C._current_autograd_node()
         if node is None and self.is_backward:
             return "backward", -1, None
-        if node is None:
-            return (
-                "forward",
-                _next_sequence() - 1,
-                None,
-            )  # without gradients: the node of a custom Function, if any
+        if node is None:  # the sequence is, without gradients, that of a custom Function's node, if any
+            return "forward", _next_sequence() - 1, None
         forward_op = self._node_ops.get(node._sequence_nr())
         if torch.is_grad_enabled():
             return "recompute", _next_sequence() - 1, forward_op
@@ -203,11 +209,9 @@ class Capture:
 
     def _repeated_op(self, module: str, call: int, name: str, fallback: int | None) -> int | None:
         ordinal = self.modules.count_op(name)
-        return (
-            self._ordinals.get((module, call, name, ordinal), fallback)
-            if self.modules.is_inside
-            else fallback
-        )
+        if not self.modules.is_inside:
+            return fallback
+        return self._ordinals.get((module, call, name, ordinal), fallback)
 
     def _mask(
         self,
@@ -220,9 +224,8 @@ class Capture:
         short = name.removeprefix("aten::")
         if len(inputs) < 2 or not (short in _MASKING or short.startswith("_scaled_dot_product")):
             return None
-        steering = [
-            t for t, number in zip(inputs, ids, strict=True) if not self.tensors[number].needs_weights
-        ]
+        pairs = zip(inputs, ids, strict=True)
+        steering = [tensor for tensor, number in pairs if not self.tensors[number].needs_weights]
         if not steering or len(steering) == len(inputs):
             return None
         return self._masks.read(short, args, kwargs, steering)
@@ -279,10 +282,9 @@ def _flat(value: Any) -> list[torch.Tensor]:
 
 
 def _scalar_value(tensor: torch.Tensor) -> float | None:
-    is_readable = (
-        not isinstance(tensor, FakeTensor) and tensor.device.type == "cpu" and not tensor.is_complex()
-    )
-    return float(tensor) if is_readable else None
+    if isinstance(tensor, FakeTensor) or tensor.device.type != "cpu" or tensor.is_complex():
+        return None
+    return float(tensor)
 
 
 def _next_sequence() -> int:

@@ -16,7 +16,7 @@ _HIDDEN = ("contextlib.py", "functools.py")
 
 
 class Lines:
-    """Finds the innermost frame that is neither torch's nor ours, and names it the same way on every machine."""
+    """Finds the innermost frame that is neither torch's nor ours; named the same way on every machine."""
 
     def __init__(self) -> None:
         self._kind: dict[CodeType, int] = {}  # 0 user, 1 torch or a helper, 2 ours
@@ -53,7 +53,7 @@ def _kind_of(filename: str) -> int:
 
 
 def short_path(filename: str) -> str:
-    """A path without the machine in it: below site-packages, below the working directory, else the file's name."""
+    """A path without the machine in it: below site-packages or the working directory, else its name."""
     for root in sys.path:
         if root.endswith("site-packages") and filename.startswith(root + os.sep):
             return filename[len(root) + 1 :]

@@ -12,18 +12,15 @@ from attnprobe.records import MaskSummary
 
 _HIDDEN = -1e4  # an additive mask's entry at or below hides its key
 _MAX_ELEMENTS = 2**27
-Use = Literal[
-    "shows", "hides", "added", "subtracted"
-]  # what True means, or how a float mask meets the scores
+Use = Literal["shows", "hides", "added", "subtracted"]  # what True means; how a float mask meets the scores
+_Key = tuple[int, int, tuple[int, ...], Use]  # address, version, shape and strides, use
 
 
 class MaskReader:
     """Summarises the mask among an op's arguments; the same mask for many layers is read once."""
 
     def __init__(self) -> None:
-        self._known: dict[
-            tuple[int, int, tuple[int, ...], Use], tuple[weakref.ref[Any], MaskSummary | None]
-        ] = {}
+        self._known: dict[_Key, tuple[weakref.ref[Any], MaskSummary | None]] = {}
 
     def read(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], steering: list[torch.Tensor]
@@ -127,7 +124,7 @@ def _summarise(mask: torch.Tensor, use: Use) -> MaskSummary | None:
 
 
 def _reach(visible: torch.Tensor) -> tuple[int | None, int | None]:
-    """How far the farthest visible key lies to the left and to the right of its query; [L, S] aligned at the end."""
+    """How far the farthest visible key lies to the left and right of its query; [L, S] aligned at the end."""
     q_len, kv_len = visible.shape
     rows = visible.any(-1)
     if not bool(rows.any()):

@@ -12,9 +12,9 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 
 
 class ModuleStack:
-    """The stack of running modules, kept by global hooks; these see keyword-only calls and survive exceptions.
+    """The stack of running modules, kept by global hooks: they see keyword-only calls, survive exceptions.
 
-    A module that is not part of the model (made during the forward) is named after its class below its caller.
+    A module that is not part of the model (made during the forward) is named by its class, below its caller.
     While the backward pass recomputes a checkpointed part, calls are matched to those of the first forward:
     the last call is recomputed first.
     """
@@ -22,9 +22,8 @@ class ModuleStack:
     def __init__(self, model: nn.Module) -> None:
         self._names = {id(module): name for name, module in model.named_modules()}
         self._stack: list[tuple[int, str, int]] = []  # (id, qualified name, call)
-        self._ops: list[Counter[str]] = [
-            Counter()
-        ]  # ops so far in each running call; the first is outside of all
+        # Ops so far in each running call; the first counts those outside of all.
+        self._ops: list[Counter[str]] = [Counter()]
         self._calls: Counter[str] = Counter()
         self._recomputed: Counter[str] = Counter()
         self._handles: list[Any] = []
@@ -45,7 +44,7 @@ class ModuleStack:
 
     @property
     def current(self) -> tuple[str, int]:
-        """Qualified name of the innermost running module and the number of its call; ("", 0) outside of all."""
+        """Qualified name of the innermost running module and number of its call; ("", 0) outside of all."""
         return self._stack[-1][1:] if self._stack else ("", 0)
 
     @property
@@ -74,9 +73,10 @@ class ModuleStack:
                 return
 
     def count_op(self, name: str) -> int:
-        """Number of this op among those of its name in the innermost running call; nested calls count for themselves.
+        """Number of this op among those of its name in the innermost running call.
 
-        By name, since a pass without gradients leaves out the `detach` of saved results.
+        Nested calls count for themselves. By name, since a pass without gradients leaves out the `detach` of
+        saved results.
         """
         self._ops[-1][name] += 1
         return self._ops[-1][name]

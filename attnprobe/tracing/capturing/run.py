@@ -35,8 +35,8 @@ def capture_step(
 ) -> Captured:
     """Run the model once and write down every op. The model is given back as it was.
 
-    A fake model runs in its world; a real one is borrowed by a world of its own when `model.is_fake` is set, and
-    runs for real otherwise.
+    A fake model runs in its world; a real one is borrowed by a world of its own when `model.is_fake` is set,
+    and runs for real otherwise.
 
     Raises:
         ModelError: The forward or the backward raised.
@@ -54,9 +54,9 @@ def capture_step(
         outputs = running.forward(model)
         forward_end = len(capture.ops)
         kept = frozenset(_storages(capture, outputs))
-        loss, loss_origin = (
-            running.loss_of(model, outputs, seed) if backward else (None, "no backward asked for")
-        )
+        loss, loss_origin = None, "no backward asked for"
+        if backward:
+            loss, loss_origin = running.loss_of(model, outputs, seed)
         loss_end = len(capture.ops)
         capture.storages.op = loss_end
         del outputs

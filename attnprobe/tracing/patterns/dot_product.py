@@ -1,7 +1,7 @@
 """Attention as two products: scores from queries and keys, a normaliser, and a product with the values.
 
-Recognised from the second product: its weights are followed back, through masks, scales, dropout and views, to
-a product of two computed tensors. Then the axes tell what was summed over what:
+Recognised from the second product: its weights are followed back, through masks, scales, dropout and views,
+to a product of two computed tensors. Then the axes tell what was summed over what:
 
     first over features, second over positions               dot-product attention (any normaliser, or none)
     first over positions, a softmax, second over features    channel (cross-covariance) attention

@@ -116,8 +116,8 @@ def _heads(
 ) -> tuple[int, int]:
     """Query heads and distinct key heads of an SDPA call.
 
-    The third dim from the end is the heads by SDPA's own convention, except in 3-D calls, where heads are folded
-    into the batch or absent.
+    The third dim from the end is the heads by SDPA's own convention, except in 3-D calls, where heads are
+    folded into the batch or absent.
     """
     if len(query) >= 4:
         heads, kept = query[-3], key[-3]

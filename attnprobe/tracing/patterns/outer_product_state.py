@@ -1,4 +1,4 @@
-"""Causal linear attention that keeps its state: outer products k ⊗ v, a running sum, a product with queries."""
+"""Causal linear attention that keeps its state: outer products k ⊗ v, a running sum, times the queries."""
 
 from __future__ import annotations
 
