@@ -6,12 +6,13 @@ import copy
 import importlib
 import inspect
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from attnprobe.errors import ModelError, TargetError
+from attnprobe.errors import TargetError
 from attnprobe.loading.building.user_code import users_code
 
 
@@ -27,8 +28,10 @@ def class_of(config: Any) -> type[nn.Module]:
         named = getattr(transformers, name, None)
         if inspect.isclass(named) and issubclass(named, nn.Module):
             return named
-    for found in (*_mapped(config), *_beside(config)):
-        return found
+    found = [*_mapped(config), *_beside(config)]
+    own = [kind for kind in found if getattr(kind, "config_class", None) in (None, type(config))]
+    if found:
+        return (own or found)[0]  # not the class of a part, which reads a part of the configuration
     raise TargetError(
         f"transformers {transformers.__version__} has no model class for {type(config).__name__}",
         hint="Write a factory in a Python file that builds the model, and scan FILE.py:build.",
@@ -68,15 +71,9 @@ def _mapped(config: Any) -> Iterator[type[nn.Module]]:
         table = getattr(modeling_auto, name)
         if type(config) not in table:
             continue
-        try:
+        with suppress(Exception):  # the table may name a class that the library lacks
             found = table[type(config)]
-        except Exception as error:
-            raise ModelError(
-                f"transformers lists a class for {type(config).__name__} that it lacks: {error}"
-            ) from error
-        kind = found[0] if isinstance(found, (tuple, list)) else found
-        if getattr(kind, "config_class", None) in (None, type(config)):  # not a part that reads a part of it
-            yield kind
+            yield found[0] if isinstance(found, (tuple, list)) else found
 
 
 def _beside(config: Any) -> Iterator[type[nn.Module]]:

@@ -10,6 +10,7 @@ from torch import nn
 
 from attnprobe.loading.building.arguments import required_of
 from attnprobe.loading.inputs.sampling import Sampler
+from attnprobe.loading.transformers_inputs.settings import setting
 
 _VISION = ("vision", "image", "visual", "vit", "backbone", "pixel")
 _AUDIO = ("audio", "speech", "encoder", "acoustic", "codec")
@@ -67,7 +68,7 @@ class Facts:
         return self._part(_AUDIO, "num_mel_bins", "feature_size", "conv_dim", "input_feat_per_channel")
 
     def _part(self, names: tuple[str, ...], *tell_tale: str) -> Any:
-        if any(getattr(self.config, name, None) is not None for name in tell_tale):
+        if any(setting(self.config, name) is not None for name in tell_tale):
             return self.config
         for wanted in names:
             for name, part in self.parts.items():
@@ -83,7 +84,7 @@ class Facts:
         """The first of these settings that is a whole number, or a list of such, as a tuple."""
         holder = self.config if of is None else of
         for name in names:
-            value = getattr(holder, name, None)
+            value = setting(holder, name)
             values = tuple(value.values()) if isinstance(value, dict) else value
             values = tuple(values) if isinstance(values, (list, tuple)) else (values,)
             if values and all(isinstance(item, int) and not isinstance(item, bool) for item in values):

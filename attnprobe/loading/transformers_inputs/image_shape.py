@@ -16,7 +16,8 @@ def image_shape(draft: Draft) -> tuple[int, int, int]:
     channels = size_in_vision(facts, *CHANNEL_NAMES, default=3)
     if draft.sides is not None:
         return channels, *draft.sides
-    stated = facts.sizes(*_SIDE_NAMES, of=facts.vision) or facts.sizes(*_SIDE_NAMES)
+    holders = (facts.vision, facts.config, *facts.parts.values())
+    stated = next((sizes for holder in holders if (sizes := facts.sizes(*_SIDE_NAMES, of=holder))), ())
     ratios = getattr(facts.config, "scaled_images_ratios", None)
     if not stated and ratios:  # the image at its smallest scale is one patch
         stated = (round(facts.size("patch_size", default=224) / min(ratios)),)
