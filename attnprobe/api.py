@@ -78,6 +78,11 @@ def scan(
 
     if not isinstance(model, nn.Module):
         raise UsageError(f"scan() got a model of type {type(model).__name__}; expected a torch.nn.Module")
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
+        raise UsageError(
+            "scan() got a model with lazy layers that have no shape yet",
+            hint="Call it once on real inputs: model(*inputs); then scan it.",
+        )
     if not isinstance(inputs, (torch.Tensor, tuple, list, Mapping, NoneType)):
         raise UsageError(
             f"scan() got inputs of type {type(inputs).__name__}; expected a tensor, tuple, dict or list"
@@ -132,7 +137,7 @@ def _recipe(
 
 def _home(model: nn.Module) -> str:
     parameter = next(model.parameters(), None)
-    return "cpu" if parameter is None else str(parameter.device)
+    return "cpu" if parameter is None or parameter.is_meta else str(parameter.device)
 
 
 def _silent(stage: str, state: str, seconds: float | None) -> None:

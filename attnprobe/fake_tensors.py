@@ -22,6 +22,7 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
+from attnprobe.errors import ModelError
 from attnprobe.fake_shortcuts import FakeShortcuts
 
 REAL_BYTES = 128 * 2**20  # a result of real tensors stays real up to here
@@ -46,6 +47,7 @@ class FakeWorld:
     def __init__(self) -> None:
         self.mode = FakeTensorMode(allow_non_fake_inputs=True)
         self._dispatch = _RealWhileSmall(self.mode)
+        self._from_metas: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}  # id -> (meta tensor, its fake)
         self._depth = 0
         self._level = logging.NOTSET
         self._patches = ExitStack()
@@ -77,8 +79,21 @@ class FakeWorld:
         """A tensor of the same shape, dtype and requires_grad without memory; one fake per tensor."""
         if isinstance(tensor, FakeTensor):
             return tensor
+        if tensor.device.type == "meta":
+            return self._from_meta(tensor)
         fake: torch.Tensor = self.mode.from_tensor(tensor)
         return fake
+
+    def _from_meta(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A fake on the CPU for a tensor that has no device of its own."""
+        known = self._from_metas.get(id(tensor))
+        if known is None:
+            with self.mode:
+                empty = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="cpu")
+            is_weight = isinstance(tensor, nn.Parameter)
+            fake = nn.Parameter(empty, tensor.requires_grad) if is_weight else empty
+            known = self._from_metas[id(tensor)] = (tensor, fake)
+        return known[1]
 
     def adopt(self, module: nn.Module) -> None:
         """Replace every parameter, and every buffer too big to stay real, by a fake one. Ties are kept."""
@@ -91,7 +106,13 @@ class FakeWorld:
 
     @contextmanager
     def borrow(self, module: nn.Module) -> Iterator[nn.Module]:
-        """Run the body with fakes in place of the module's tensors; then the very same objects are back."""
+        """Run the body with fakes in place of the module's tensors; then the very same objects are back.
+
+        Raises:
+            ModelError: The module holds TorchScript, whose tensors cannot be replaced.
+        """
+        if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+            raise ModelError("the model holds TorchScript, whose weights cannot be replaced by fakes")
         owners = [(owner, dict(owner._parameters), dict(owner._buffers)) for owner in module.modules()]
         copies: dict[int, torch.Tensor] = {}
         try:
@@ -112,7 +133,8 @@ class FakeWorld:
 
     @staticmethod
     def _stays_real(tensor: torch.Tensor) -> bool:
-        return not isinstance(tensor, nn.Parameter) and tensor.nbytes <= REAL_BYTES
+        is_small = tensor.device.type != "meta" and tensor.nbytes <= REAL_BYTES
+        return is_small and not isinstance(tensor, nn.Parameter)
 
 
 class _RealWhileSmall(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -47,6 +47,8 @@ def reason_not_to_run(model: LoadedModel, options: ScanOptions, known: Known, de
         return "a static scan runs nothing for real (--static)"
     if model.is_fake and model.rebuild is None:
         return "the model exists without memory only"
+    if any(parameter.is_meta for parameter in model.module.parameters()) and not model.is_fake:
+        return "the model's weights are on the meta device: it has shapes only"
     step = known.get(("peak_training_bytes", "")) or known.get(("peak_forward_bytes", "")) or 0.0
     needed = (known.get(("parameter_bytes", "")) or 0.0) * 2 + step
     room = _free_bytes(device) * _SHARE_OF_MEMORY

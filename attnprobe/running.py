@@ -71,21 +71,24 @@ def _projection(tensor: torch.Tensor, seed: int) -> torch.Tensor:
     return (projected * signs).mean().float().cpu()
 
 
-def output_tensors(value: Any) -> Iterator[torch.Tensor]:
-    """Every tensor in nested outputs, in order; caches for the next call are left out."""
+def output_tensors(value: Any, _inside: frozenset[int] = frozenset()) -> Iterator[torch.Tensor]:
+    """Every tensor in nested outputs, in order; caches for the next call are left out, cycles are cut."""
+    if id(value) in _inside:
+        return
+    inside = _inside | {id(value)}
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, Mapping):
         for name, item in value.items():
             if name not in _SKIPPED_OUTPUTS:
-                yield from output_tensors(item)
+                yield from output_tensors(item, inside)
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from output_tensors(item)
+            yield from output_tensors(item, inside)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
             if field.name not in _SKIPPED_OUTPUTS:
-                yield from output_tensors(getattr(value, field.name))
+                yield from output_tensors(getattr(value, field.name), inside)
 
 
 def _guarded(call: Callable[[], Any], what: str) -> Any:

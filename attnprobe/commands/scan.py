@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import fields
@@ -17,7 +18,7 @@ from attnprobe.commands.scanning.options import scan_options
 from attnprobe.commands.terminal.failure import visible, without_commands
 from attnprobe.commands.terminal.session import Session, session_options
 from attnprobe.isolation.limits import Limits, default_memory_bytes, parse_size
-from attnprobe.records import ScanOptions
+from attnprobe.records import Scan, ScanOptions
 
 DEFAULT_OUTPUTS = ("html=attnprobe-report.html", "json=attnprobe-scan.json")
 
@@ -47,11 +48,10 @@ def command(session: Session, /, target: str, outputs: tuple[str, ...], language
     from attnprobe.commands.scanning.isolated import scan_isolated
 
     scan = scan_isolated(_options(target, given), limits, session, given["passed_names"])
-    summary = Output("terminal", None)
-    contents = render(scan, (*requested, summary), language, formats)
-    write_outputs({output: contents[output] for output in requested})
+    contents = render(scan, requested, language, formats)
+    write_outputs(contents)
     if not session.quiet:
-        _sum_up(contents, summary, requested)
+        _sum_up(scan, language, contents, is_colored=session.color)
     if opens:
         _open(opens)
 
@@ -88,13 +88,20 @@ def _open(page: Path) -> None:
         print(f"No browser was found here to open {visible(str(page))}", file=sys.stderr)
 
 
-def _sum_up(contents: Mapping[Output, bytes], summary: Output, written: Collection[Output]) -> None:
-    """The summary goes to stdout, or to stderr where stdout carries a report."""
-    is_stdout_taken = any(output.path is None for output in written)
+def _sum_up(scan: Scan, language: str, contents: Mapping[Output, bytes], *, is_colored: bool | None) -> None:
+    """The summary goes to stdout, or to stderr where stdout carries a report.
+
+    Without the stages: the progress lines have shown them.
+    """
+    from attnprobe.report.summary.printing import fitted, stream_width, summary_text, wants_color
+
+    is_stdout_taken = any(output.path is None for output in contents)
     stream = sys.stderr if is_stdout_taken else sys.stdout
-    stream.write(without_commands(contents[summary].decode("utf-8")))
+    colored = wants_color(stream, os.environ) if is_colored is None else is_colored
+    text = summary_text(scan, language, width=stream_width(stream), is_colored=colored, has_stages=False)
+    stream.write(fitted(without_commands(text), stream.encoding or "utf-8"))
     stream.flush()
-    for output in written:
+    for output in contents:
         if output.path is not None:
             size = len(contents[output]) / 1024
             print(f"Wrote {visible(str(output.path))} ({size:,.0f} KiB)", file=sys.stderr)

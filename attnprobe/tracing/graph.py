@@ -11,7 +11,7 @@ from attnprobe.records import Op, Tensor
 
 
 def op_graph(ops: Sequence[Op], tensors: Sequence[Tensor]) -> Any:
-    """A directed graph over the forward ops; an edge carries the tensor that flows along it.
+    """A directed graph over the forward ops; a node carries its `Op`, an edge the tensor that flows along it.
 
     Writing into a tensor in place counts as producing every tensor on the same storage from there on.
     """
@@ -21,7 +21,7 @@ def op_graph(ops: Sequence[Op], tensors: Sequence[Tensor]) -> Any:
     for op in ops:
         if op.phase != "forward":
             continue
-        graph.add_node(op.index)
+        graph.add_node(op.index, op=op)
         for tensor in op.inputs:
             maker = made_by.get(tensor)
             if maker is not None and maker != op.index:

@@ -92,8 +92,9 @@ def wants_color(stream: TextIO, environment: Mapping[str, str]) -> bool:
 
 
 def stream_width(stream: TextIO) -> int:
-    """The columns of a terminal; a fixed width for a file."""
-    return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns if stream.isatty() else PLAIN_WIDTH
+    """The columns of a terminal, or those that COLUMNS asks for; a fixed width for a file."""
+    is_told = stream.isatty() or os.environ.get("COLUMNS", "").isdecimal()
+    return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns if is_told else PLAIN_WIDTH
 
 
 def fitted(text: str, encoding: str) -> str:

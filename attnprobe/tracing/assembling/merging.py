@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
+
+import networkx as nx
 
 from attnprobe.records import Core
 from attnprobe.tracing.axes.algebra import flat
@@ -34,7 +37,17 @@ def merged(scene: Scene, cores: list[Core]) -> list[Core]:
         else:
             place = (meeting, op.module, op.call)
         buckets.setdefault((*place, *shape), []).append(core)
-    return sorted((_join(scene, bucket) for bucket in buckets.values()), key=lambda core: core.score_ops[0])
+    joined = [_join(scene, group) for bucket in buckets.values() for group in _independent(scene, bucket)]
+    return sorted(joined, key=lambda core: core.score_ops[0])
+
+
+def _independent(scene: Scene, cores: list[Core]) -> list[list[Core]]:
+    """The bucket as it is, or each core by itself when one needs another's output (steps of a loop)."""
+    for earlier, later in pairwise(cores):
+        start, end = earlier.value_ops[-1], later.score_ops[0]
+        if nx.has_path(scene.graph.subgraph(range(start, end + 1)), start, end):
+            return [[core] for core in cores]
+    return [cores]
 
 
 def _meeting_op(scene: Scene, core: Core) -> int | None:

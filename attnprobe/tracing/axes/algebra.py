@@ -110,6 +110,8 @@ def reshaped(dims: tuple[Dim, ...], shape: tuple[int, ...]) -> tuple[list[Dim], 
         The dimensions found, and the factors left over. Fewer dimensions than `shape` has means that from
         there on the boundaries do not fit: the reshape mixes axes.
     """
+    if 0 in shape:  # an empty tensor: nothing to cut
+        return [], []
     rest = [factor for dim in dims for factor in dim]
     rest.reverse()
     found: list[Dim] = []
