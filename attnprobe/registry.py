@@ -1,7 +1,7 @@
 """One new thing is one new file: what a folder and the entry points of other packages hold.
 
 Every module of a discovered folder (sub-packages are helpers and are not scanned) defines one object
-under an agreed name: `probe`, `loader`, `pattern`, `report`, `command`. It is registered under the file's name.
+under an agreed name: `probe`, `loader`, `pattern`, `report`, `command`. Its name is that of the file.
 """
 
 from __future__ import annotations
