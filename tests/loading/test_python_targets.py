@@ -74,6 +74,12 @@ def test_a_file_imports_its_neighbours_and_relative_modules(write: Write, load_t
     assert type(load_target("nets_in_package/model.py").module).__name__ == "Net"
 
 
+def test_a_file_in_a_folder_imports_from_the_working_directory(write: Write, load_target: Load) -> None:
+    write("widths_at_the_root.py", "WIDTH = 5\n")
+    write("models/net.py", "from widths_at_the_root import WIDTH\n" + NET.replace("Linear(8", "Linear(WIDTH"))
+    assert load_target("models/net.py").module.proj.in_features == 5
+
+
 @pytest.mark.parametrize("name", ["json.py", "string.py", "a b.py", "模型.py", "-x.py", "a:b.py", "$(x).py"])
 def test_a_file_may_have_any_name(name: str, write: Write, load_target: Load) -> None:
     write(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import os
 import re
 import stat
 import sys
@@ -19,7 +20,7 @@ _MAX_BYTES = 8 * 2**20
 
 
 def import_file(path: Path) -> ModuleType:
-    """The module that a file defines. Its folder is on the search path from now on (until load returns).
+    """The module that a file defines. Its folder, and last the working directory, are on the search path.
 
     Raises:
         TargetError: The file is missing, not a regular file, too big, or not text.
@@ -29,6 +30,7 @@ def import_file(path: Path) -> ModuleType:
     tree = _parse(source, path)
     real = path.resolve()
     add_to_path(real.parent)
+    sys.path.append(os.getcwd())
     if any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree)):
         packaged = _import_as_part_of_package(real)
         if packaged is not None:
