@@ -396,3 +396,16 @@ def test_a_router_over_experts_is_no_attention() -> None:
             return (weights.unsqueeze(-1) * outputs).sum(-2)
 
     assert trace_of(Experts(), X).sites == ()
+
+
+def test_a_scalar_times_a_matrix_is_no_gate() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.proj = nn.Linear(E, E)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.proj(x)
+            return y * torch.sigmoid(y.mean()) * y.amax()
+
+    assert trace_of(Scaled(), X).sites == ()

@@ -92,15 +92,13 @@ def _core(scene: Scene, op: Op, gate: int, features: int) -> Core | None:
 
 def _gated_dims(scene: Scene, gate: int, features: int) -> list[int]:
     """Dims of the features along which the gate differs, but for samples; none when it was not pooled."""
-    shape, whole = _aligned(scene, gate, features), scene.tensors[features].shape
-    sizes = list(enumerate(zip(shape, whole, strict=True)))
+    own, whole = scene.tensors[gate].shape, scene.tensors[features].shape
+    if len(own) > len(whole):
+        return []
+    aligned = (1,) * (len(whole) - len(own)) + own
+    sizes = list(enumerate(zip(aligned, whole, strict=True)))
     is_pooled = len(whole) >= 3 and any(g == 1 and f > 1 for _, (g, f) in sizes)
     return [i for i, (g, f) in sizes if i and g == f and f > 1] if is_pooled else []
-
-
-def _aligned(scene: Scene, gate: int, features: int) -> tuple[int, ...]:
-    shape, rank = scene.tensors[gate].shape, len(scene.tensors[features].shape)
-    return (1,) * (rank - len(shape)) + shape[-rank:] if rank else shape
 
 
 def _network(scene: Scene, gate: int, features: int) -> _Network | None:
