@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -24,6 +25,7 @@ def borrowed(module: nn.Module, *, train: bool) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_random_state())
         stack.enter_context(_process_flags())
+        stack.enter_context(_uncompiled(module))
         stack.enter_context(_attributes(module))
         stack.enter_context(_tensors(module))
         stack.enter_context(_training(module, train))
@@ -52,6 +54,19 @@ def _training(module: nn.Module, train: bool) -> Iterator[None]:
     finally:
         for part, flag in flags:
             part.training = flag
+
+
+@contextmanager
+def _uncompiled(module: nn.Module) -> Iterator[None]:
+    """Compiled parts run as what they were compiled from; a compiler would neither see our modes nor forget them."""
+    if not any(hasattr(part, "_orig_mod") for part in module.modules()):
+        yield
+        return
+    with warnings.catch_warnings(), torch.compiler.set_stance("force_eager"):
+        warnings.filterwarnings(
+            "ignore", message="Using `torch.compile\\(module\\)` when there are global hooks"
+        )
+        yield
 
 
 @contextmanager

@@ -106,7 +106,10 @@ def _carrier(scene: Scene, op: Op, path: Path) -> int | None:
         axes = scene.label(tensor).axes()
         if not scene.tensors[tensor].needs_weights or not (wanted & axes if wanted else True):
             continue
-        score = 1 + 4 * len(wanted & axes) + 2 * len(free & axes) + (1 if tensor == op.inputs[0] else 0)
+        is_first = tensor == op.inputs[0]
+        # a hard choice scattered into zeros, say, stands beside the weights that it was made from
+        is_buffer = scene.tensors[tensor].storage in scene.labelling.blanks
+        score = 3 + 4 * len(wanted & axes) + 2 * len(free & axes) + is_first - 2 * is_buffer
         if score > best_score:
             best, best_score = tensor, score
     return best
