@@ -58,7 +58,7 @@ def _training(module: nn.Module, train: bool) -> Iterator[None]:
 
 @contextmanager
 def _uncompiled(module: nn.Module) -> Iterator[None]:
-    """Compiled parts run as what they were compiled from; a compiler would neither see our modes nor forget them."""
+    """Compiled parts run as what they were compiled from: a compiler would not see what watches the run."""
     if not any(hasattr(part, "_orig_mod") for part in module.modules()):
         yield
         return
