@@ -13,6 +13,7 @@ import argparse
 import copy
 import json
 import os
+import re
 import resource
 import signal
 import sys
@@ -55,6 +56,9 @@ def main() -> None:
 
 def warm_up() -> None:
     """Import what every child needs, once."""
+    from attnprobe.loading.building.torchvision_schemas import torchvision_importable
+
+    torchvision_importable()
     import transformers
 
     transformers.logging.set_verbosity_error()
@@ -99,7 +103,7 @@ def loaded(name: str) -> dict[str, Any]:
         made_consistent(config)
         result = best(attempts(config, name))
     except Exception as error:
-        result = {"outcome": "configuration failed", "error": f"{type(error).__name__}: {error}"[:300]}
+        result = {"outcome": "configuration failed", "error": shortly(f"{type(error).__name__}: {error}")}
     signal.alarm(0)
     return {**result, "cpu_seconds": round(time.process_time() - started, 2)}
 
@@ -136,14 +140,19 @@ def run(config: Any, name: str) -> dict[str, Any]:
             error = trial(model.module, model.fake_world, model.args, model.kwargs)
     except AttnprobeError as failure:
         built = "no inputs" in failure.message or "every input" in failure.message
-        return {"outcome": "built" if built else "not built", "error": failure.message[:300]}
+        return {"outcome": "built" if built else "not built", "error": shortly(failure.message)}
     except Exception as failure:
-        return {"outcome": "not built", "error": f"{type(failure).__name__}: {failure}"[:300]}
+        return {"outcome": "not built", "error": shortly(f"{type(failure).__name__}: {failure}")}
     inputs = {item.name: [item.dtype, *item.shape] for item in model.inputs}
     detour = [sentence for sentence in model.guessed if "built for real" in sentence]
     if error is not None:
-        return {"outcome": "built", "inputs": inputs, "error": f"{type(error).__name__}: {error}"[:300]}
+        return {"outcome": "built", "inputs": inputs, "error": shortly(f"{type(error).__name__}: {error}")}
     return {"outcome": "runs", "class": type(model.module).__name__, "inputs": inputs, "detour": detour}
+
+
+def shortly(text: str) -> str:
+    """One line without the folders of this machine."""
+    return re.sub(r"/\S*/site-packages/", "", " ".join(text.split()))[:300]
 
 
 def shortened(config: Any) -> Any | None:

@@ -19,7 +19,7 @@ def image_shape(draft: Draft) -> tuple[int, int, int]:
     holders = (facts.vision, facts.config, *facts.parts.values())
     stated = next((sizes for holder in holders if (sizes := facts.sizes(*_SIDE_NAMES, of=holder))), ())
     ratios = getattr(facts.config, "scaled_images_ratios", None)
-    if not stated and ratios:  # the image at its smallest scale is one patch
+    if ratios:  # the image at its smallest scale is one patch
         stated = (round(facts.size("patch_size", default=224) / min(ratios)),)
     if not stated:
         return channels, 224, 224
