@@ -33,6 +33,18 @@ def borrowed(module: nn.Module, *, train: bool) -> Iterator[None]:
 
 
 @contextmanager
+def with_garbage_collection() -> Iterator[None]:
+    """The collector runs in the body, as it does in the user's own process."""
+    was_on = gc.isenabled()
+    gc.enable()
+    try:
+        yield
+    finally:
+        if not was_on:
+            gc.disable()
+
+
+@contextmanager
 def without_garbage_collection() -> Iterator[None]:
     """Reference counts alone free memory: when something dies depends on the run, not on the collector."""
     was_on = gc.isenabled()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from attnprobe.assembly import Findings, assemble
+from attnprobe.borrowing import with_garbage_collection, without_garbage_collection
 from attnprobe.errors import AttnprobeError, TargetError
 from attnprobe.loading import load
 from attnprobe.preparing import bring_to_device, choose_device, real_model, reason_not_to_run
@@ -28,7 +29,7 @@ def scan_target(options: ScanOptions, progress: Progress) -> Scan:
         AttnprobeError: The target cannot be loaded or its forward fails; one line and a hint.
     """
     watch = Stopwatch(progress)
-    with watch.stage("load") as stage:
+    with without_garbage_collection(), watch.stage("load") as stage:
         model = load(options, fake=True)
         stage.outcome = model.entry
     return _scan(model, options, watch)
@@ -43,16 +44,9 @@ def _scan(model: LoadedModel, options: ScanOptions, watch: Stopwatch) -> Scan:
     probes = chosen_probes(options)
     if options.target_device is not None:
         find_device(options.target_device)  # a wrong name ends the scan now, not after it
-    with watch.stage("trace") as stage:
-        understood, notes = _trace(model, options)
-        groups = len({site.group for site in understood.sites})
-        stage.outcome = f"{_counted(len(understood.sites), 'attention site')} in {_counted(groups, 'group')}"
-    found = Findings(notes=notes)
     device = choose_device(options)
-    subject = Subject(trace=understood, options=options, device=device, known=found.known)
-    subject.retrace = _retracer(model, understood, options)
-    for probe in (p for p in probes if p.depth == "static"):
-        _run(probe, subject, found, watch)
+    with without_garbage_collection():
+        subject, found = _look(model, options, device, [p for p in probes if p.depth == "static"], watch)
     measured = [p for p in probes if p.depth == "measured"]
     reason = reason_not_to_run(model, options, found.known, device)
     if reason:
@@ -60,8 +54,24 @@ def _scan(model: LoadedModel, options: ScanOptions, watch: Stopwatch) -> Scan:
     else:
         _measure(model, subject, measured, found, watch)
     return assemble(
-        model, understood, options, probes, found, watch.stages, device=device, is_measured=not reason
+        model, subject.trace, options, probes, found, watch.stages, device=device, is_measured=not reason
     )
+
+
+def _look(
+    model: LoadedModel, options: ScanOptions, device: str, probes: list[Probe], watch: Stopwatch
+) -> tuple[Subject, Findings]:
+    """What can be known without a real run: the trace, and what the static probes read from it."""
+    with watch.stage("trace") as stage:
+        understood, notes = _trace(model, options)
+        groups = len({site.group for site in understood.sites})
+        stage.outcome = f"{_counted(len(understood.sites), 'attention site')} in {_counted(groups, 'group')}"
+    found = Findings(notes=notes)
+    subject = Subject(trace=understood, options=options, device=device, known=found.known)
+    subject.retrace = _retracer(model, understood, options)
+    for probe in probes:
+        _run(probe, subject, found, watch)
+    return subject, found
 
 
 def _counted(count: int, noun: str) -> str:
@@ -138,7 +148,10 @@ def _measure(
     except AttnprobeError as error:
         found.skip(probes, f"the model could not be built for real: {error.message}")
         return
-    with bring_to_device(real, subject.device, train=subject.options.train) as placed:
+    with (
+        with_garbage_collection(),
+        bring_to_device(real, subject.device, train=subject.options.train) as placed,
+    ):
         subject.model = placed
         for probe in probes:
             _run(probe, subject, found, watch)

@@ -23,6 +23,7 @@ _SILENT = frozenset(
     {"prim::device", "aten::sym_size", "aten::sym_stride", "aten::sym_numel", "aten::is_same_size"}
 )
 _MASKING = frozenset({"masked_fill", "masked_fill_", "where", "add", "add_", "sub", "sub_", "baddbmm"})
+_DEVICE = torch.ops.prim.device.default
 _MARK = "_attnprobe_tensor"
 
 
@@ -253,6 +254,8 @@ class _Dispatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if func is _DEVICE:  # asked for at every tensor.device: answered without a dispatch
+            return args[0].fake_device if isinstance(args[0], FakeTensor) else func(*args)
         return self._capture.record(func, args, kwargs or {})
 
 
