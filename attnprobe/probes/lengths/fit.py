@@ -26,9 +26,10 @@ def parabola(lengths: Sequence[int], values: Sequence[float], core: Sequence[flo
     """(a, b, c) of a + b L + c L², in exact arithmetic; None when the traced lengths do not prove it.
 
     Four lengths or more prove it when all lie on the parabola through the first three. Three prove it when
-    the attention core is c L² and all the rest a straight line. A point may be off by 1e-6 of its value.
+    the attention core is c L² and all the rest a straight line, two when that line passes through zero as
+    well. A point may be off by 1e-6 of its value.
     """
-    if len(lengths) < 3:
+    if len(lengths) < 2:
         return None
     if len(lengths) > 3:
         fit = _through(lengths[:3], values[:3])
@@ -37,6 +38,8 @@ def parabola(lengths: Sequence[int], values: Sequence[float], core: Sequence[flo
     rest = [Fraction(value) - Fraction(part) for value, part in zip(values, core, strict=True)]
     slope = (rest[1] - rest[0]) / (lengths[1] - lengths[0])
     line = (rest[0] - slope * lengths[0], slope, Fraction(0))
+    if len(lengths) == 2 and (line[0] != 0 or core[0] == 0):
+        return None
     if _holds(quadratic, lengths, core) and _holds(line, lengths, rest):
         return line[0], slope, quadratic[2]
     return None

@@ -44,7 +44,16 @@ def test_a_cubic_is_no_parabola() -> None:
     assert parabola(LENGTHS[:3], cubes[:3], squares[:3]) is None
 
 
-def test_two_points_prove_nothing() -> None:
+def test_two_points_do_when_the_core_is_quadratic_and_the_rest_proportional() -> None:
+    # core 3 L², rest 7 L, at 10 and 20 tokens
+    assert parabola((10, 20), [300.0 + 70, 1200.0 + 140], [300.0, 1200.0]) == (0, 7, 3)
+
+
+def test_two_points_do_not_when_the_rest_has_a_constant_part() -> None:
+    assert parabola((10, 20), [300.0 + 75, 1200.0 + 145], [300.0, 1200.0]) is None
+
+
+def test_two_points_without_a_core_prove_nothing() -> None:
     assert parabola(LENGTHS[:2], [1.0, 2.0], [0.0, 0.0]) is None
 
 
