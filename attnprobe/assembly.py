@@ -32,6 +32,7 @@ from attnprobe.records import (
     UnknownOp,
     Workload,
 )
+from attnprobe.repeating import shown_target
 
 _PACKAGES = ("transformers", "timm", "fvcore", "networkx", "numpy")
 
@@ -81,16 +82,23 @@ def assemble(
     found: Findings,
     stages: Sequence[Stage],
     *,
+    command: str,
     device: str,
     is_measured: bool,
 ) -> Scan:
-    """The scan: sites with their numbers, totals, and everything that could not be seen."""
+    """The scan: sites with their numbers, totals, and everything that could not be seen.
+
+    Args:
+        command: What repeats the scan.
+        device: Where the measured runs happened.
+        is_measured: Whether there were any.
+    """
     return Scan(
         schema=SCHEMA_VERSION,
         tool=ToolInfo(name="attnprobe", version=__version__),
         environment=_environment(is_measured),
         model=_model_info(model, trace),
-        workload=_workload(model, trace, options, device, is_measured),
+        workload=_workload(model, trace, options, command, device, is_measured),
         metrics={metric.name: metric for probe in probes for metric in probe.metrics},
         totals={m.metric: m.value for m in found.measurements if not m.site},
         sites=tuple(_with_numbers(trace.sites, found.measurements)),
@@ -144,7 +152,7 @@ def _versions() -> Mapping[str, str]:
 def _model_info(model: LoadedModel, trace: Trace) -> ModelInfo:
     parameters = list(model.module.parameters())
     return ModelInfo(
-        target=model.target,
+        target=shown_target(model.target),
         entry=model.entry,
         class_name=type(model.module).__name__,
         parameters=sum(p.numel() for p in parameters),
@@ -155,7 +163,7 @@ def _model_info(model: LoadedModel, trace: Trace) -> ModelInfo:
 
 
 def _workload(
-    model: LoadedModel, trace: Trace, options: ScanOptions, device: str, is_measured: bool
+    model: LoadedModel, trace: Trace, options: ScanOptions, command: str, device: str, is_measured: bool
 ) -> Workload:
     shapes = {t.origin[6:]: t.shape for t in trace.tensors if t.origin.startswith("input:")}
     lengths = [
@@ -174,5 +182,5 @@ def _workload(
         guessed=model.guessed,
         depth="measured" if is_measured else "static",
         seed=options.seed,
-        settings={"repeats": str(options.repeats), "warmup": str(options.warmup)},
+        settings={"repeats": str(options.repeats), "warmup": str(options.warmup), "command": command},
     )

@@ -16,6 +16,7 @@ from attnprobe.preparing import bring_to_device, choose_device, real_model, reas
 from attnprobe.probes.roofline_model.devices import find_device
 from attnprobe.records import LoadedModel, NotMeasured, Probe, Scan, ScanOptions, Subject, Trace
 from attnprobe.registry import Plugin, discover, pick
+from attnprobe.repeating import command_of
 from attnprobe.resizing import resized
 from attnprobe.stopwatch import Progress, Stopwatch
 from attnprobe.tracing.tracing import retrace as retrace_model
@@ -32,15 +33,15 @@ def scan_target(options: ScanOptions, progress: Progress) -> Scan:
     with without_garbage_collection(), watch.stage("load") as stage:
         model = load(options, fake=True)
         stage.outcome = model.entry
-    return _scan(model, options, watch)
+    return _scan(model, options, watch, command=command_of(options))
 
 
 def scan_model(model: LoadedModel, options: ScanOptions, progress: Progress) -> Scan:
     """Scan a model that is already in this process. It is given back as it was."""
-    return _scan(model, options, Stopwatch(progress))
+    return _scan(model, options, Stopwatch(progress), command="attnprobe.scan(model, inputs)")
 
 
-def _scan(model: LoadedModel, options: ScanOptions, watch: Stopwatch) -> Scan:
+def _scan(model: LoadedModel, options: ScanOptions, watch: Stopwatch, *, command: str) -> Scan:
     probes = chosen_probes(options)
     if options.target_device is not None:
         find_device(options.target_device)  # a wrong name ends the scan now, not after it
@@ -54,7 +55,15 @@ def _scan(model: LoadedModel, options: ScanOptions, watch: Stopwatch) -> Scan:
     else:
         _measure(model, subject, measured, found, watch)
     return assemble(
-        model, subject.trace, options, probes, found, watch.stages, device=device, is_measured=not reason
+        model,
+        subject.trace,
+        options,
+        probes,
+        found,
+        watch.stages,
+        command=command,
+        device=device,
+        is_measured=not reason,
     )
 
 

@@ -179,7 +179,7 @@ def test_empty_sections_say_why_they_are_empty():
     ("changes", "line"),
     [
         ({}, "attnprobe scan model.py --batch-size 1 --seq-len 2048 --dtype float32 --static"),
-        ({"settings": {"options": "--static --seq-len 9"}}, "attnprobe scan model.py --static --seq-len 9"),
+        ({"settings": {"command": "attnprobe scan model.py --static"}}, "attnprobe scan model.py --static"),
         ({"inputs": (InputTensor(name="ids", shape=(2, 8), dtype="int64", origin="given"),),
           "backward": False},
          "attnprobe scan model.py --input 'ids:int64[2,8]' --dtype float32 --infer --static"),

@@ -99,7 +99,7 @@ def _workload(scan: Scan) -> tuple[Fact, ...]:
         *(
             Fact(safe(name), safe(value))
             for name, value in sorted(work.settings.items())
-            if name != "options"
+            if name != "command"
         ),
     )
 

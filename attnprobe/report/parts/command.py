@@ -12,13 +12,13 @@ from attnprobe.report.parts.safe_text import safe
 def command(scan: Scan) -> str:
     """The command, quoted for a shell. Deceptive characters of a name stand in it as visible escapes.
 
-    The options are those that the scan recorded of itself (`settings["options"]`), else what can be read back
-    from its workload: shapes, types, device.
+    It is the one that the scan recorded of itself (`settings["command"]`), else what can be read back from
+    its workload: shapes, types, device.
     """
-    start = shlex.join(("attnprobe", "scan", safe(scan.model.target)))
-    recorded = scan.workload.settings.get("options")
+    recorded = scan.workload.settings.get("command")
     if recorded is not None:
-        return f"{start} {safe(recorded, 2000)}".rstrip()
+        return safe(recorded, 4000)
+    start = shlex.join(("attnprobe", "scan", safe(scan.model.target)))
     return f"{start} {shlex.join(safe(word) for word in _options(scan))}"
 
 
