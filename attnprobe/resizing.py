@@ -11,6 +11,8 @@ import torch
 from attnprobe.errors import ModelError
 from attnprobe.records import LoadedModel
 
+_TAIL = 32
+
 
 def resized(
     model: LoadedModel, length_dims: Mapping[str, tuple[int, ...]], old: int, new: int
@@ -45,9 +47,11 @@ def resized(
 
 
 def _resized(tensor: torch.Tensor, dim: int, size: int) -> torch.Tensor:
-    times = -(-size // tensor.shape[dim])
-    if times > 1:
-        tensor = torch.cat([tensor] * times, dim)
+    """Cut, or grown by its own tail: what stands at the start (placeholders of a picture, say) is not repeated."""
+    missing = size - tensor.shape[dim]
+    if missing > 0:
+        tail = tensor.narrow(dim, max(tensor.shape[dim] - _TAIL, 0), min(tensor.shape[dim], _TAIL))
+        tensor = torch.cat([tensor, *[tail] * -(-missing // tail.shape[dim])], dim)
     return tensor.narrow(dim, 0, size).detach().contiguous().requires_grad_(tensor.requires_grad)
 
 

@@ -80,7 +80,7 @@ def _leave() -> None:
 def _scan(arguments: Mapping[str, Any], sender: Sender) -> str:
     pipeline, scan_file = _imported("pipeline"), _imported("scan_file")
     options = ScanOptions(**{name: _tuple(value) for name, value in arguments["options"].items()})
-    sys.meta_path.append(_StartingPath())
+    sys.meta_path.append(_StartingPath(options.target))
     sys.dont_write_bytecode = True  # no __pycache__ beside the user's files
 
     def progress(stage: str, state: str, seconds: float | None) -> None:
@@ -94,10 +94,15 @@ def _scan(arguments: Mapping[str, Any], sender: Sender) -> str:
 
 
 class _StartingPath:
-    """Finds what the path led to when the process started, whatever the model did to `sys.path` since."""
+    """Finds what the path led to when the process started, and what lies beside the model's file.
 
-    def __init__(self) -> None:
-        self._path = tuple(sys.path)
+    Whatever the model did to `sys.path` since, and however late it imports: inside its forward, say.
+    """
+
+    def __init__(self, target: str) -> None:
+        file = target if target.endswith(".py") else target.rpartition(":")[0]
+        folder = os.path.dirname(os.path.abspath(file)) if file.endswith(".py") else os.getcwd()
+        self._path = (*sys.path, folder)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
