@@ -47,7 +47,7 @@ def resized(
 
 
 def _resized(tensor: torch.Tensor, dim: int, size: int) -> torch.Tensor:
-    """Cut, or grown by its own tail: what stands at the start (placeholders of a picture, say) is not repeated."""
+    """Cut, or grown by its own tail: what stands at the start (a picture's placeholders) is not repeated."""
     missing = size - tensor.shape[dim]
     if missing > 0:
         tail = tensor.narrow(dim, max(tensor.shape[dim] - _TAIL, 0), min(tensor.shape[dim], _TAIL))
