@@ -1,4 +1,4 @@
-"""The zoo of the detection benchmark: complete counts; on a sample, the spy and the tracer agree with them."""
+"""The zoo of the detection benchmark: its counts are complete; on a sample, spy and tracer agree."""
 
 from __future__ import annotations
 
