@@ -165,15 +165,12 @@ def _model_info(model: LoadedModel, trace: Trace) -> ModelInfo:
 def _workload(
     model: LoadedModel, trace: Trace, options: ScanOptions, command: str, device: str, is_measured: bool
 ) -> Workload:
-    shapes = {t.origin[6:]: t.shape for t in trace.tensors if t.origin.startswith("input:")}
-    lengths = [
-        shapes[name][dim] for name, dims in trace.length_dims.items() for dim in dims if name in shapes
-    ]
+    shapes = [tensor.shape for tensor in trace.tensors if tensor.origin.startswith("input:")]
     dtypes = [dtype for _, dtype in trace.parameters.values()]
     return Workload(
         inputs=model.inputs,
-        batch_size=next((shape[0] for shape in shapes.values() if len(shape) > 1), None),
-        seq_len=max(lengths, default=None),
+        batch_size=next((shape[0] for shape in shapes if len(shape) > 1), None),
+        seq_len=trace.seq_len,
         device=device if is_measured else "cpu, fake tensors",
         dtype=max(set(dtypes), key=dtypes.count) if dtypes else "float32",
         train=trace.train,

@@ -127,15 +127,7 @@ def _trace(model: LoadedModel, options: ScanOptions) -> tuple[Trace, tuple[str, 
 
 def _retracer(model: LoadedModel, understood: Trace, options: ScanOptions) -> Callable[[int], Trace]:
     def retrace(length: int) -> Trace:
-        old = max(
-            (
-                t.shape[d]
-                for t in understood.tensors
-                if t.origin.startswith("input:")
-                for d in understood.length_dims.get(t.origin[6:], ())
-            ),
-            default=0,
-        )
+        old = understood.seq_len or 0
         if not old and length:
             raise TargetError("no input has a dimension along which tokens lie")
         fake = replace(model, is_fake=understood.is_fake)

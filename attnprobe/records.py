@@ -295,6 +295,21 @@ class Trace:
     length_dims: Mapping[str, tuple[int, ...]]  # input name -> dims along which the sites' tokens lie
     notes: tuple[str, ...] = ()
 
+    @property
+    def seq_len(self) -> int | None:
+        """Size of the inputs along the dim of the sites' tokens; the longest when they differ.
+
+        None when no input has such a dim (images, or no attention found).
+        """
+        sizes = [
+            tensor.shape[dim]
+            for tensor in self.tensors
+            if tensor.origin.startswith("input:")
+            for dim in self.length_dims.get(tensor.origin.removeprefix("input:"), ())
+            if dim < len(tensor.shape)
+        ]
+        return max(sizes, default=None)
+
 
 # ── probe ────────────────────────────────────────────────────────────────────────────────────────
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from attnprobe.errors import AttnprobeError
 from attnprobe.probes.counting.tally import Tally, count
 from attnprobe.probes.lengths.fit import crossover_length, length_exponent, parabola
-from attnprobe.probes.lengths.scanned import scanned_length
 from attnprobe.records import Curve, Measurement, Metric, NotMeasured, Probe, ProbeResult, Subject, Trace
 
 _FACTORS = (0.5, 2, 4)  # of the scanned length: with it four points, one more than a parabola needs
@@ -47,7 +46,7 @@ METRICS = (
 
 
 def _run(subject: Subject) -> ProbeResult:
-    length = scanned_length(subject.trace)
+    length = subject.trace.seq_len
     if length is None or subject.retrace is None:
         reason = "no input has a dimension along which the tokens of an attention lie"
         return ProbeResult(not_measured=_missing(reason))

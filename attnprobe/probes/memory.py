@@ -8,7 +8,6 @@ from math import prod
 
 from attnprobe.errors import AttnprobeError
 from attnprobe.probes.counting.parts import cost_shares, parts_of_ops
-from attnprobe.probes.lengths.scanned import scanned_length
 from attnprobe.probes.storage.dtypes import is_floating, itemsize
 from attnprobe.probes.storage.lifetimes import peak_bytes, saved_bytes
 from attnprobe.probes.storage.metrics import MEMORY_METRICS
@@ -44,7 +43,7 @@ def _training_state(trace: Trace) -> Iterator[Measurement]:
 
 def _forward_peak(subject: Subject) -> Iterator[_Result]:
     """From a capture without gradients: with them, the forward holds on to what backward needs."""
-    trace, length = subject.trace, scanned_length(subject.trace)
+    trace, length = subject.trace, subject.trace.seq_len
     metric = "peak_forward_bytes"
     if trace.backward:
         if subject.retrace is None:
