@@ -17,6 +17,7 @@ from attnprobe.records import (
     CrossCheck,
     Curve,
     Environment,
+    HeadMatrix,
     LoadedModel,
     Measurement,
     ModelInfo,
@@ -47,6 +48,7 @@ class Findings:
     missing: list[NotMeasured] = field(default_factory=list)
     shares: list[CostShare] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
+    matrices: list[HeadMatrix] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)
     checks: list[CrossCheck] = field(default_factory=list)
     unknown: list[UnknownOp] = field(default_factory=list)
@@ -58,6 +60,7 @@ class Findings:
         self.missing += result.not_measured
         self.shares += result.cost_shares
         self.curves += result.curves
+        self.matrices += result.matrices
         self.predictions += result.predictions
         self.checks += result.cross_checks
         self.unknown += result.unknown_ops
@@ -104,6 +107,7 @@ def assemble(
         sites=tuple(_with_numbers(trace.sites, found.measurements)),
         cost_shares=tuple(found.shares),
         curves=tuple(found.curves),
+        matrices=tuple(found.matrices),
         predictions=tuple(found.predictions),
         cross_checks=tuple(found.checks),
         unknown_ops=tuple(found.unknown),

@@ -22,6 +22,7 @@ Number = int | float  # both, so that an exact count above 2**53 stays exact in 
 Depth = Literal["static", "measured"]
 Level = Literal["head", "site", "model"]
 Exactness = Literal["exact", "sampled", "noisy", "modelled"]
+Topic = Literal["cost", "gradients", "heads", "information", "approximability", "correctness"]
 Phase = Literal["forward", "backward", "recompute"]
 Role = Literal["self", "cross", "pooling", "channel", "spatial", "external"]
 
@@ -48,6 +49,10 @@ class ScanOptions:
     repeats: int = 7
     warmup: int = 2
     seed: int = 0
+    batches: int | None = (
+        None  # of the data that is given, or synthesised; None: all that are given, else one
+    )
+    data: str | None = None  # "module:iterable" of batches
     probes: tuple[str, ...] = ()  # empty: all
     skip_probes: tuple[str, ...] = ()
 
@@ -199,6 +204,18 @@ class MemoryEvent:
     delta_bytes: int  # > 0 allocated, < 0 freed
 
 
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A tensor of a core as it lies in memory: what each of its dims counts, outermost factor first.
+
+    Letters: n samples, w windows within a sample, h heads (of the keys, in keys and values), r copies of a
+    key-value head, l queries, s keys, d width. A dim of size 1 has no factors.
+    """
+
+    tensor: int
+    dims: tuple[tuple[tuple[str, int], ...], ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
     """The heart of one attention: scores, normaliser, values; found in the op graph. Ids index the trace."""
@@ -230,6 +247,21 @@ class Core:
     parts: tuple[
         Core, ...
     ] = ()  # the cores of which this one was put together: one per head, or per block of queries
+    # "query", "key", "value", "scores" (as they enter the normaliser), "weights" (as they meet the values),
+    # "output"; only those whose dims could be told
+    operands: Mapping[str, Operand] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """Where a site stands between the layers. Tensor ids of the trace; each is [B, S, E] or a view of it."""
+
+    entry: int | None  # the hidden states that the site starts from, before a normalisation of its own
+    read: int | None  # what the projections of the queries read; `entry` itself without a pre-normalisation
+    branch: int | None  # what the site gives back, after its output projection: the addend
+    exit: int | None  # `entry` + `branch`, after a normalisation that follows the sum
+    has_residual: bool  # `branch` is added to `entry`, or to what a normalisation made of it
+    norm: Literal["pre", "post", "both", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,6 +313,7 @@ class Trace:
     events: tuple[MemoryEvent, ...]
     sites: tuple[AttentionSite, ...]
     cores: tuple[Core, ...]  # parallel to `sites`
+    streams: tuple[Stream, ...] = ()  # parallel to `sites`
     site_of_op: Mapping[int, tuple[int, Component]]  # forward op -> (index into sites, its part)
     blind_spots: tuple[BlindSpot, ...]
     module_classes: Mapping[str, str]
@@ -326,6 +359,8 @@ class Metric:
     method: str  # how it is found, with the formula
     source: str = ""
     not_said: str = ""  # what it does *not* say
+    needs_data: bool = False  # means little on random inputs
+    topic: Topic = "cost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,6 +371,15 @@ class Measurement:
     site: str
     value: Number | None
     per_head: tuple[Number | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadMatrix:
+    """A number for every pair of heads of one site. Symmetric, the diagonal included."""
+
+    metric: str
+    site: str
+    values: tuple[tuple[float | None, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -411,6 +455,7 @@ class ProbeResult:
     """What one probe found out."""
 
     measurements: tuple[Measurement, ...] = ()
+    matrices: tuple[HeadMatrix, ...] = ()
     not_measured: tuple[NotMeasured, ...] = ()
     cost_shares: tuple[CostShare, ...] = ()
     curves: tuple[Curve, ...] = ()
@@ -430,6 +475,9 @@ class Subject:
     device: str = "cpu"
     known: Mapping[tuple[str, str], float | None] = field(default_factory=dict)  # (metric, site) so far
     retrace: Callable[[int], Trace] | None = None  # forward-only trace at another sequence length
+    watched: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # probe -> its watcher, after the instrumented run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -441,6 +489,7 @@ class Probe:
     metrics: tuple[Metric, ...]
     run: Callable[[Subject], ProbeResult]
     after: tuple[str, ...] = ()  # probes whose numbers it reads from `known`
+    watch: Callable[[Subject], Any] | None = None  # makes its `observing.Watcher` of the instrumented run
 
 
 # ── the record that is saved ─────────────────────────────────────────────────────────────────────
@@ -495,6 +544,8 @@ class Workload:
     guessed: tuple[str, ...]
     depth: Depth
     seed: int
+    data: Literal["given", "random"] = "random"  # random: metrics that need data mean little
+    batches: int = 1  # that the instrumented run saw
     settings: Mapping[str, str] = field(default_factory=dict)  # repeats, warm-up, lengths …
 
 
@@ -565,6 +616,7 @@ class Scan:
     sites: tuple[AttentionSite, ...]
     cost_shares: tuple[CostShare, ...] = ()
     curves: tuple[Curve, ...] = ()
+    matrices: tuple[HeadMatrix, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     cross_checks: tuple[CrossCheck, ...] = ()
     unknown_ops: tuple[UnknownOp, ...] = ()
