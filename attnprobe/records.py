@@ -361,6 +361,7 @@ class Metric:
     not_said: str = ""  # what it does *not* say
     needs_data: bool = False  # means little on random inputs
     topic: Topic = "cost"
+    headline: bool = False  # shown in the terminal's summary and first in its topic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
