@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from attnprobe.assembly import Findings, assemble
 from attnprobe.borrowing import with_garbage_collection, without_garbage_collection
 from attnprobe.errors import AttnprobeError, TargetError
 from attnprobe.loading import load
+from attnprobe.observing.run import observe
 from attnprobe.preparing import bring_to_device, choose_device, real_model, reason_not_to_run
 from attnprobe.probes.roofline_model.devices import find_device
 from attnprobe.records import LoadedModel, NotMeasured, Probe, Scan, ScanOptions, Subject, Trace
@@ -154,14 +156,47 @@ def _measure(
         bring_to_device(real, subject.device, train=subject.options.train) as placed,
     ):
         subject.model = placed
+        failures = _observe(subject, [p for p in probes if p.watch is not None], watch)
         for probe in probes:
-            _run(probe, subject, found, watch)
+            _run(probe, subject, found, watch, failures.get(probe.name))
 
 
-def _run(probe: Probe, subject: Subject, found: Findings, watch: Stopwatch) -> None:
+def _observe(subject: Subject, probes: list[Probe], watch: Stopwatch) -> Mapping[str, Exception]:
+    """The one run that all of these probes watch; returns those that failed during it."""
+    if not probes:
+        return {}
+    assert subject.model is not None
+    factories = {p.name: partial(p.watch, subject) for p in probes if p.watch is not None}
+    with watch.stage("instrumented run") as stage:
+        try:
+            observed = observe(
+                subject.model, subject.trace, factories, subject.options, _trace_of_batch(subject)
+            )
+        except AttnprobeError as error:
+            stage.ok, stage.outcome = False, f"failed: {error.message}"
+            return dict.fromkeys(factories, error)
+        subject.watched = observed.watchers
+        stage.outcome = f"{observed.batches} batch{'es' if observed.batches != 1 else ''}"
+    return observed.failures
+
+
+def _trace_of_batch(subject: Subject) -> Callable[[LoadedModel, bool], Trace]:
+    def trace_of(model: LoadedModel, for_real: bool) -> Trace:
+        is_fake = subject.trace.is_fake and not for_real
+        given = replace(model, is_fake=is_fake, fake_world=None)
+        return trace(given, train=subject.options.train, backward=False, seed=subject.options.seed)
+
+    return trace_of
+
+
+def _run(
+    probe: Probe, subject: Subject, found: Findings, watch: Stopwatch, failure: Exception | None = None
+) -> None:
     """One probe; its failure is a listed gap, not a failed scan."""
     with watch.stage(probe.name) as stage:
         try:
+            if failure is not None:
+                raise failure
             stage.outcome = found.add(probe, probe.run(subject))
         except Exception as error:
             stage.ok = False

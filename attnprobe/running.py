@@ -24,6 +24,9 @@ def forward(model: LoadedModel) -> Any:
     return _guarded(lambda: model.module(*model.args, **model.kwargs), "the forward pass failed")
 
 
+PROJECTION = "a fixed random projection of the output"
+
+
 def backward(loss: torch.Tensor) -> None:
     """Run the backward pass.
 
@@ -51,7 +54,7 @@ def loss_of(model: LoadedModel, outputs: Any, seed: int) -> tuple[torch.Tensor |
     if not differentiable:
         return None, "none: no output depends on a trainable parameter"
     total = sum((_projection(tensor, seed) for tensor in differentiable), start=torch.zeros(()))
-    return total, f"a fixed random projection of the output (seed {seed})"
+    return total, f"{PROJECTION} (seed {seed})"
 
 
 def _projection(tensor: torch.Tensor, seed: int) -> torch.Tensor:

@@ -72,6 +72,11 @@ class FusedMap(AttentionMap):
         """See `AttentionMap.rows`."""
         return self.logits(index).softmax(-1).nan_to_num_(0.0)
 
+    def rows_and_logits(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """See `AttentionMap.rows_and_logits`."""
+        logits = self.logits(index)
+        return logits.softmax(-1).nan_to_num_(0.0), logits
+
     def logits(self, index: Tensor) -> Tensor:
         """See `AttentionMap.logits`."""
         query = self._query.index_select(2, index).float() * self._scale

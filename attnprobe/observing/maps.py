@@ -35,6 +35,10 @@ class AttentionMap(ABC):
     def logits(self, index: Tensor) -> Tensor | None:
         """Scores as they enter the normaliser, -inf where hidden: [b] -> [N, H, b, S]; None: not known."""
 
+    def rows_and_logits(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Both, for the price of one where they are recomputed."""
+        return self.rows(index), self.logits(index)
+
     @abstractmethod
     def visible_rows(self, index: Tensor) -> Tensor:
         """Which keys some queries may see: [b] -> bool [N or 1, H or 1, b, S]."""
@@ -101,7 +105,8 @@ class AttentionMap(ABC):
     def all_rows(self) -> Iterator[Tensor]:
         """Every query, in stretches whose rows of the map take at most 32 MiB."""
         step = max(_BLOCK_BYTES // max(4 * self.N * self.H * self.S, 1), 1)
-        yield from torch.arange(self.L, device=self._device).split(step)
+        for start in range(0, self.L, step):
+            yield torch.arange(start, min(start + step, self.L), device=self._device)
 
     def entropy_by_rows(self) -> Tensor:
         """The entropy without a shortcut, block by block."""
@@ -112,10 +117,26 @@ class GivenMap(AttentionMap):
     """A map that the model itself has in memory."""
 
     def __init__(
-        self, weights: Tensor, logits: Tensor | None, *, is_softmax: bool, is_causal: bool, width: int
+        self,
+        weights: Tensor,
+        logits: Tensor | None,
+        *,
+        is_softmax: bool,
+        is_causal: bool,
+        width: int,
+        from_logits: bool = False,
     ) -> None:
-        """Args: weights and logits [N, H, L, S], the latter as they enter the normaliser."""
-        self._weights, self._logits = weights, logits
+        """Hold a map.
+
+        Args:
+            weights: [N, H, L, S], as they meet the values.
+            logits: The same before the normaliser; None: not known.
+            is_softmax: Whether a softmax over the keys made the weights.
+            is_causal: Whether no query sees a later key.
+            width: Of a value.
+            from_logits: The weights went through dropout: take the softmax of the logits in their place.
+        """
+        self._weights, self._logits, self._from_logits = weights, logits, from_logits
         self.N, self.H, self.L, self.S = weights.shape
         self.is_softmax, self._is_causal, self.width = is_softmax, is_causal, width
 
@@ -125,6 +146,9 @@ class GivenMap(AttentionMap):
 
     def rows(self, index: Tensor) -> Tensor:
         """See `AttentionMap.rows`."""
+        logits = self.logits(index) if self._from_logits else None
+        if logits is not None:
+            return logits.softmax(-1).nan_to_num_(0.0)
         return self._weights.index_select(2, index).float()
 
     def logits(self, index: Tensor) -> Tensor | None:
@@ -148,8 +172,10 @@ class GivenMap(AttentionMap):
         return torch.cat([self.rows(index) @ values.float() for index in self.all_rows()], 2)
 
     def _column_mass(self, weights: Tensor) -> Tensor:
-        parts = (weights[:, :, None, index] @ self.rows(index) for index in self.all_rows())
-        return sum(parts, start=torch.zeros((), device=self._device)).squeeze(2)
+        total = torch.zeros(self.N, self.H, 1, self.S, device=self._device)
+        for index in self.all_rows():
+            total += weights[:, :, None, index] @ self.rows(index)
+        return total.squeeze(2)
 
     def _entropy(self) -> Tensor:
         return self.entropy_by_rows()
@@ -157,4 +183,5 @@ class GivenMap(AttentionMap):
 
 def entropy_of(probabilities: Tensor) -> Tensor:
     """-Σ p log p over the last dim, in nats: […, S] -> […]."""
-    return -torch.special.xlogy(probabilities, probabilities).sum(-1)
+    surprise: Tensor = torch.special.xlogy(probabilities, probabilities)
+    return -surprise.sum(-1)

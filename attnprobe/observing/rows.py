@@ -28,18 +28,14 @@ def row_blocks(call: AttentionCall, attention: AttentionMap, seed: int) -> Itera
     """The sampled queries of a call, in blocks of at most 32 MiB of probabilities."""
     index = sampled_queries(attention.L, seed)
     step = max(_BLOCK_BYTES // max(4 * attention.N * attention.H * attention.S, 1), 1)
-    for chosen in index.split(step):
-        yield row_block(call, attention, chosen.to(attention.visible().device))
+    for start in range(0, len(index), step):
+        yield row_block(call, attention, index[start : start + step].to(attention.visible().device))
 
 
 def row_block(call: AttentionCall, attention: AttentionMap, index: Tensor) -> RowBlock:
     """What the map holds for some queries."""
     visible = attention.visible_rows(index)
-    logits = attention.logits(index)
-    is_exact = attention.is_softmax and logits is not None
-    probabilities = (
-        logits.softmax(-1).nan_to_num_(0.0) if is_exact and logits is not None else attention.rows(index)
-    )
+    probabilities, logits = attention.rows_and_logits(index)
     valid = visible.any(-1).all(1).expand(attention.N, -1)
     if call.query_tokens is not None:
         valid = valid & call.query_tokens[:, index]

@@ -17,7 +17,7 @@ class Watcher:
     of both would hold. All methods run without autograd; none may change what it is shown.
     """
 
-    wants: ClassVar[frozenset[str]] = frozenset()  # "rows", "gradients", "directions", "streams"
+    wants: ClassVar[frozenset[str]] = frozenset()  # "rows", "gradients", "directions", "reach", "streams"
 
     def __init__(self) -> None:
         self.sums = Sums()
@@ -35,7 +35,16 @@ class Watcher:
         """During the backward of the loss. `call` has no map. Wants "gradients"."""
 
     def direction(self, call: AttentionCall, gradient: Tensor, number: int) -> None:
-        """d (v · main output) / d output [N, H, L, Dv], v ~ N(0, I). `call` has no map. Wants "directions"."""
+        """d (v · main output) / d output [N, H, L, Dv] for a random v ~ N(0, I). Wants "directions"."""
+
+    def reach(self, call: AttentionCall, gradient: Tensor, position: Tensor) -> None:
+        """d (v · main output at one position) / d the site's stream entry. Wants "reach".
+
+        Args:
+            call: Without a map.
+            gradient: [B, S, E].
+            position: Of each sample, [B]; -1 where the output has no positions.
+        """
 
     def after_batch(self, batch: Batch) -> None:
         """After the backward of the loss: parameters have its gradients."""
