@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -77,10 +77,3 @@ class StreamTensors:
     read: Tensor | None = None
     branch: Tensor | None = None
     exit: Tensor | None = None
-
-
-@dataclass(slots=True)
-class Failures:
-    """Watchers that raised: they see nothing more, the others go on."""
-
-    reasons: dict[str, Exception] = field(default_factory=dict)
