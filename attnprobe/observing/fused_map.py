@@ -2,7 +2,8 @@
 
     V' = K             entropy = log Σ exp(s) - q · (A K) scale
     V' = one-hot       mass per stretch of keys
-    gradient for V'    mass per key
+    gradient for V'    mass per key; on the CPU a third of its time suffices: the log-sum-exp over the queries
+                       of s - log Σ exp(s), which is a pass with queries and keys exchanged
 
 V' has exactly as many columns as a head has: with any other number torch silently takes the path that keeps
 the whole map in memory.
@@ -21,6 +22,7 @@ from torch import Tensor
 from attnprobe.observing.maps import HIDDEN, AttentionMap
 
 _WORKSPACE_BYTES = 2**26  # of one pass over some of the heads
+_NOTHING = 1e30  # as a score it takes no part, and unlike an infinity makes no NaN
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,15 @@ class FusedMap(AttentionMap):
 
     @cached_property
     def _additive(self) -> Tensor | None:
-        """The mask as something to add, [N or 1, H or 1, L, S] in fp32."""
+        """The mask as something to add, [N or 1, H or 1, L, S] in fp32, -inf where hidden."""
         mask = self._mask
         if mask is None:
             return None
         if mask.dtype == torch.bool:
             mask = torch.zeros(mask.shape, device=mask.device).masked_fill_(~mask, -torch.inf)
-        return mask.float().expand(-1, -1, self.L, self.S)
+        else:  # a query that sees nothing gets nothing, whatever number hides its keys
+            mask = mask.float().masked_fill(mask <= HIDDEN, -torch.inf)
+        return mask.expand(-1, -1, self.L, self.S)
 
     def rows(self, index: Tensor) -> Tensor:
         """See `AttentionMap.rows`."""
@@ -142,6 +146,8 @@ class FusedMap(AttentionMap):
             yield _Heads(which, query, self._key[:, self._groups[which]].float(), own)
 
     def _column_mass(self, weights: Tensor) -> Tensor:
+        if self._device.type == "cpu" and not (self._causal_flag and self.L != self.S):
+            return self._column_mass_by_log_sums(weights)
         parts = []
         for heads in self._heads():
             with torch.enable_grad():
@@ -152,24 +158,45 @@ class FusedMap(AttentionMap):
             parts.append(mass[..., 0].clone())
         return torch.cat(parts, 1)
 
+    def _column_mass_by_log_sums(self, weights: Tensor) -> Tensor:
+        """Σ_i w_i exp(s_ij - log Σ_k exp(s_ik)): queries become keys, with one component more for the rest.
+
+        Both are reversed, so that a causal order stays one.
+        """
+        offsets = weights.log() - self._passed[0]  # [N, H, L]
+        offsets = torch.where((weights > 0) & (self.visible() > 0), offsets, -_NOTHING)
+        parts = []
+        for heads in self._heads():
+            ones = torch.ones_like(heads.key[..., :1])
+            keys = torch.cat([heads.key * self._scale, ones], -1).flip(2)
+            queries = torch.cat([heads.query, offsets[:, heads.which, :, None]], -1).flip(2)
+            mask = None if heads.mask is None else heads.mask.mT.flip(2, 3)
+            _, log_mass = _cpu_pass(keys, queries, self._causal_flag, mask, 1.0)
+            parts.append(log_mass.exp().flip(2))
+        return torch.where(self._is_seen, torch.cat(parts, 1), 0.0)
+
+    @cached_property
+    def _is_seen(self) -> Tensor:
+        """Whether any query may see a key: [N or 1, H or 1, S]."""
+        parts = [self.visible_rows(index).any(2) for index in self.all_rows()]
+        return torch.stack(parts).any(0)
+
+    @cached_property
+    def _passed(self) -> tuple[Tensor, Tensor]:
+        """log Σ exp(s), and q · (A K) scale, of every query: [N, H, L]. One pass with the keys as values."""
+        log_sums, mean_scores = [], []
+        for heads in self._heads():
+            mean_key, log_sum = _cpu_pass(heads.query, heads.key, self._causal_flag, heads.mask, self._scale)
+            log_sums.append(log_sum)
+            mean_scores.append((heads.query * mean_key).sum(-1) * self._scale)
+        return torch.cat(log_sums, 1), torch.cat(mean_scores, 1)
+
     def _entropy(self) -> Tensor:
         """Exact through the kernel, unless a bias that is not a mask enters: then block by block."""
         if self._device.type != "cpu" or self._has_bias:
             return self.entropy_by_rows()
-        parts = []
-        for heads in self._heads():
-            mean_key, log_sum = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-                heads.query,
-                heads.key,
-                heads.key,
-                0.0,
-                self._causal_flag,
-                attn_mask=heads.mask,
-                scale=self._scale,
-            )
-            mean_score = (heads.query * mean_key).sum(-1) * self._scale
-            parts.append((log_sum.float() - mean_score).clamp_(min=0.0))
-        return torch.cat(parts, 1)
+        log_sums, mean_scores = self._passed
+        return (log_sums - mean_scores).clamp_(min=0.0)
 
     @cached_property
     def _has_bias(self) -> bool:
@@ -177,3 +204,13 @@ class FusedMap(AttentionMap):
         if mask is None or mask.dtype == torch.bool:
             return False
         return bool(((mask != 0) & (mask > HIDDEN)).any())
+
+
+def _cpu_pass(
+    query: Tensor, key: Tensor, is_causal: bool, mask: Tensor | None, scale: float
+) -> tuple[Tensor, Tensor]:
+    """The CPU's fused kernel with the keys as values: their means [N, H, L, D], log Σ exp(s) [N, H, L]."""
+    mean_key, log_sum = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+        query, key, key, 0.0, is_causal, attn_mask=mask, scale=scale
+    )
+    return mean_key, log_sum.float()
