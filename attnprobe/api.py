@@ -31,6 +31,8 @@ def scan(
     static: bool = False,
     train: bool = False,
     backward: bool = True,
+    data: Any = None,
+    batches: int | None = None,
     batch_size: int | None = None,
     seq_len: int | None = None,
     lengths: Iterable[int] = (),
@@ -47,7 +49,8 @@ def scan(
         model: Any module.
         inputs: What it is called with: a tensor, a tuple (positional), a dict (by keyword), or a list of such
             batches. None: synthesised, and the scan says what was guessed.
-        loss: loss(outputs, inputs) -> scalar. None: the model's own, or a fixed random projection.
+        loss: loss(outputs, inputs) -> scalar; `inputs` is the whole batch. None: the model's own loss, or a
+            fixed random projection.
         name: How the scan names the model. Empty: its class.
         causal: True when the model must not see the future.
         device: Where measured runs happen: "cpu", "cuda", "cuda:1". None: where the model is.
@@ -55,6 +58,9 @@ def scan(
         static: Shapes only, nothing is computed.
         train: Layers in training mode (dropout on).
         backward: Whether gradients are computed.
+        data: Batches, instead of `inputs`: a DataLoader, a generator, any iterable, or a function that
+            returns one. What the forward does not take of a batch (labels) goes to `loss` alone.
+        batches: How many batches are run. None: 4 of `data`, all of a list of inputs, else one.
         batch_size: Samples of synthesised inputs.
         seq_len: Length of synthesised inputs.
         lengths: Of the cost-against-length curves. Empty: chosen.
@@ -67,6 +73,7 @@ def scan(
 
     Raises:
         UsageError: An argument is not of its kind.
+        TargetError: The data holds no batches, or something that is none.
         ModelError: The model raised.
     """
     import torch
@@ -87,8 +94,13 @@ def scan(
         raise UsageError(
             f"scan() got inputs of type {type(inputs).__name__}; expected a tensor, tuple, dict or list"
         )
+    if inputs is not None and data is not None:
+        raise UsageError(
+            "scan() got both inputs and data", hint="Give one of them: the first batch of data is traced."
+        )
     options = ScanOptions(
         target=name or type(model).__name__,
+        batches=batches,
         batch_size=batch_size,
         seq_len=seq_len,
         device=device or _home(model),
@@ -104,7 +116,8 @@ def scan(
         skip_probes=tuple(skip_probes),
     )
     with process_state_kept(seed):
-        loaded = assemble(_recipe(model, inputs, loss, options.target, causal), options, fake=False)
+        recipe = _recipe(model, inputs, data, loss, options.target, causal)
+        loaded = assemble(recipe, options, fake=False)
     return scan_model(loaded, options, progress or _silent)
 
 
@@ -118,10 +131,15 @@ def load_scan(path: str | Path) -> Scan:
 
 
 def _recipe(
-    model: nn.Module, inputs: Any, loss: Callable[[Any, Any], Any] | None, name: str, causal: bool | None
+    model: nn.Module,
+    inputs: Any,
+    data: Any,
+    loss: Callable[[Any, Any], Any] | None,
+    name: str,
+    causal: bool | None,
 ) -> Recipe:
     from attnprobe.loading.building.python_recipe import propose
-    from attnprobe.loading.building.recipe import Recipe
+    from attnprobe.loading.building.recipe import Data, Recipe
 
     return Recipe(
         entry=name,
@@ -129,6 +147,7 @@ def _recipe(
         instance=model,
         propose=propose,
         example_inputs=None if inputs is None else lambda: inputs,
+        data=None if data is None else Data(data, "data"),
         loss=loss,
         causal=causal,
         how_to_give_inputs="Give the inputs: attnprobe.scan(model, inputs).",

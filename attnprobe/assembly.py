@@ -35,6 +35,10 @@ from attnprobe.records import (
 )
 from attnprobe.repeating import shown_target
 
+_RANDOM_DATA = (
+    "The inputs are random, so numbers about heads, information and approximability describe random inputs, "
+    "not your data: give it with --data MODULE:ITERABLE, or example_inputs() beside the model."
+)
 _PACKAGES = ("transformers", "timm", "fvcore", "networkx", "numpy")
 
 
@@ -180,8 +184,10 @@ def _workload(
         train=trace.train,
         backward=trace.backward,
         loss=next((note.removeprefix("loss: ") for note in trace.notes if note.startswith("loss: ")), ""),
-        guessed=model.guessed,
+        guessed=(*model.guessed, _RANDOM_DATA) if is_measured and model.data == "random" else model.guessed,
         depth="measured" if is_measured else "static",
         seed=options.seed,
+        data=model.data,
+        batches=1 + len(model.batches) if is_measured else 1,
         settings={"repeats": str(options.repeats), "warmup": str(options.warmup), "command": command},
     )

@@ -124,6 +124,7 @@ def _trace(model: LoadedModel, options: ScanOptions) -> tuple[Trace, tuple[str, 
         note = f"Traced on a real run, since under fake tensors {error.message}"
     understood = trace(real, train=options.train, backward=options.backward, seed=options.seed)
     model.module, model.is_fake, model.args, model.kwargs = real.module, False, real.args, real.kwargs
+    model.batches = real.batches
     return understood, (note,)
 
 

@@ -86,13 +86,21 @@ def real_model(model: LoadedModel, options: ScanOptions) -> LoadedModel | None:
         drawn = torch.randn(tuple(tensor.shape), generator=generator, dtype=torch.float32)
         return drawn.to(tensor.dtype)
 
-    args, kwargs = tree_map_only(torch.Tensor, real, (model.args, model.kwargs))
-    return replace(model, module=model.rebuild(), args=args, kwargs=kwargs, is_fake=False, fake_world=None)
+    args, kwargs, batches = tree_map_only(torch.Tensor, real, (model.args, model.kwargs, model.batches))
+    return replace(
+        model,
+        module=model.rebuild(),
+        args=args,
+        kwargs=kwargs,
+        batches=batches,
+        is_fake=False,
+        fake_world=None,
+    )
 
 
 @contextmanager
 def bring_to_device(model: LoadedModel, device: str, *, train: bool) -> Iterator[LoadedModel]:
-    """The model and its inputs on a device, borrowed: given back where and as they were.
+    """The model and all its batches on a device, borrowed: given back where and as they were.
 
     Raises:
         ModelError: The move fails.
@@ -104,7 +112,13 @@ def bring_to_device(model: LoadedModel, device: str, *, train: bool) -> Iterator
         if moves:
             model.module.to(target)
         place = target if moves else home  # "cuda" alone names no index
-        placed = replace(model, args=_to(model.args, place), kwargs=_to(model.kwargs, place))
+        placed = replace(
+            model,
+            args=_to(model.args, place),
+            kwargs=_to(model.kwargs, place),
+            batches=_to(model.batches, place),
+            loss_inputs=_to(model.loss_inputs, place),
+        )
         with borrowed(placed.module, train=train):
             yield placed
     except RuntimeError as error:

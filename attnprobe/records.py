@@ -49,10 +49,8 @@ class ScanOptions:
     repeats: int = 7
     warmup: int = 2
     seed: int = 0
-    batches: int | None = (
-        None  # of the data that is given, or synthesised; None: all that are given, else one
-    )
-    data: str | None = None  # "module:iterable" of batches
+    batches: int | None = None  # at most so many; None: 4 of `data`, all of the examples, else one
+    data: str | None = None  # "module:iterable" of batches, or "file.py:iterable"
     probes: tuple[str, ...] = ()  # empty: all
     skip_probes: tuple[str, ...] = ()
 
@@ -91,6 +89,8 @@ class LoadedModel:
     fake_world: Any = None  # the `fake_tensors.FakeWorld` in which a fake model lives
     rebuild: Callable[[], nn.Module] | None = None
     batches: tuple[tuple[tuple[Any, ...], dict[str, Any]], ...] = ()  # further (args, kwargs)
+    data: Literal["given", "random"] = "random"  # given: the values of the inputs are the user's own
+    loss_inputs: tuple[Any, ...] = ()  # per batch, the first included: what `loss` gets, where it is more
     guessed: tuple[str, ...] = ()  # one sentence per guess
 
 

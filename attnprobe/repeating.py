@@ -16,7 +16,7 @@ _REPEATED = (
 )
 _VALUES = (
     *("batch_size", "seq_len", "dtype", "weights", "device", "target_device"),
-    *("repeats", "warmup", "seed"),
+    *("repeats", "warmup", "seed", "batches", "data"),
 )
 
 

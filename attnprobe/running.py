@@ -43,10 +43,8 @@ def loss_of(model: LoadedModel, outputs: Any, seed: int) -> tuple[torch.Tensor |
     None when nothing in the outputs can be differentiated.
     """
     if model.loss is not None:
-        user_loss = model.loss
-        inputs = model.kwargs if model.kwargs and not model.args else model.args
-        single = inputs[0] if isinstance(inputs, tuple) and len(inputs) == 1 else inputs
-        return _guarded(lambda: user_loss(outputs, single), "loss(outputs, inputs) failed"), "given"
+        user_loss, inputs = model.loss, _loss_inputs(model)
+        return _guarded(lambda: user_loss(outputs, inputs), "loss(outputs, inputs) failed"), "given"
     own = getattr(outputs, "loss", None)
     if isinstance(own, torch.Tensor) and own.requires_grad and own.numel() == 1:
         return own.reshape(()), "the model's own"
@@ -55,6 +53,14 @@ def loss_of(model: LoadedModel, outputs: Any, seed: int) -> tuple[torch.Tensor |
         return None, "none: no output depends on a trainable parameter"
     total = sum((_projection(tensor, seed) for tensor in differentiable), start=torch.zeros(()))
     return total, f"{PROJECTION} (seed {seed})"
+
+
+def _loss_inputs(model: LoadedModel) -> Any:
+    """The whole batch where it holds more than the model's inputs, else these; one positional one alone."""
+    if model.loss_inputs:
+        return model.loss_inputs[0]
+    inputs = model.kwargs if model.kwargs and not model.args else model.args
+    return inputs[0] if isinstance(inputs, tuple) and len(inputs) == 1 else inputs
 
 
 def _projection(tensor: torch.Tensor, seed: int) -> torch.Tensor:

@@ -70,7 +70,8 @@ def _limits(given: Mapping[str, Any]) -> Limits:
 
 def _sources(target: str, given: Mapping[str, Any]) -> list[str]:
     """The files that the scan reads, as far as the command line tells."""
-    candidates = (target, target.rpartition(":")[0], given["weights"] or "")
+    data = (given["data"] or "").rpartition(":")[0]
+    candidates = (target, target.rpartition(":")[0], given["weights"] or "", data)
     return [name for name in candidates if name and "\0" not in name and Path(name).exists()]
 
 

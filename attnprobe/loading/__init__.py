@@ -23,14 +23,15 @@ def load(options: ScanOptions, *, fake: bool) -> LoadedModel:
 
     Raises:
         UsageError: An option is malformed (--input, --dtype).
-        TargetError: The target is not there, is of no known kind, or has no usable entry.
+        TargetError: The target or its data is not there, of no known kind, or without a usable entry.
         ModelError: The user's code raised while it was imported, built or tried on the inputs.
     """
     from attnprobe.loading.building.assemble import assemble
     from attnprobe.loading.building.process_state import process_state_kept
-    from attnprobe.loading.building.targets import loader_of
+    from attnprobe.loading.building.targets import loader_of, with_data
     from attnprobe.loading.building.torchvision_schemas import torchvision_importable
 
     with process_state_kept(options.seed):
         torchvision_importable()
-        return assemble(loader_of(options.target).recipe(options), options, fake=fake)
+        recipe = with_data(loader_of(options.target).recipe(options), options)
+        return assemble(recipe, options, fake=fake)

@@ -77,7 +77,7 @@ def _propose(program: Any, module: nn.Module, sampler: Sampler) -> Proposals:
         args, kwargs = program.example_inputs
         notes = {str(index): "the example that the program was exported with" for index in range(len(args))}
         notes |= dict.fromkeys(kwargs, "the example that the program was exported with")
-        yield Proposal(args=tuple(args), kwargs=dict(kwargs), notes=notes, is_certain=True)
+        yield Proposal(args=tuple(args), kwargs=dict(kwargs), notes=notes, is_certain=True, is_given=True)
         return
     tensors = tuple(_like(value, module, sampler) for value in _placeholders(program))
     yield Proposal(args=tensors, notes={str(i): "random, in the exported shape" for i in range(len(tensors))})

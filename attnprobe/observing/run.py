@@ -59,7 +59,8 @@ def observe(
     observed = Observed()
     shapes = _shapes(model)
     for number, (args, kwargs) in enumerate(((model.args, model.kwargs), *model.batches)):
-        given = replace(model, args=args, kwargs=kwargs, batches=())
+        loss_inputs = model.loss_inputs[number : number + 1]
+        given = replace(model, args=args, kwargs=kwargs, batches=(), loss_inputs=loss_inputs)
         if _shapes(given) != shapes:
             trace, shapes = _with_sites_of(trace, retrace(given, False)), _shapes(given)
         one = _Step(given, number, options, observed)

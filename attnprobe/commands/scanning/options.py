@@ -40,6 +40,17 @@ _WORKLOAD = (
     ),
     click.option("--seq-len", type=_POSITIVE, help="Length of the guessed inputs.", show_default="chosen"),
     click.option(
+        "--data",
+        metavar="MODULE:ITERABLE",
+        help="Batches of your own: a DataLoader, list or function; also FILE.py:ITERABLE.",
+    ),
+    click.option(
+        "--batches",
+        type=_POSITIVE,
+        help="How many batches are run.",
+        show_default="4 of --data, all of example_inputs(), else 1",
+    ),
+    click.option(
         "--dtype",
         type=click.Choice(["float32", "bfloat16", "float16", "float64"]),
         help="Of the parameters and floating inputs.",

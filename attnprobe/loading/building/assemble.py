@@ -37,6 +37,8 @@ def assemble(recipe: Recipe, options: ScanOptions, *, fake: bool) -> LoadedModel
         fake_world=world,
         rebuild=lambda: _rebuilt(recipe, options),
         batches=chosen.batches,
+        data=chosen.data,
+        loss_inputs=chosen.loss_inputs,
         guessed=(*recipe.guessed, *built.notes, *chosen.guessed),
     )
 
@@ -62,6 +64,11 @@ def _with_weights(module: nn.Module, options: ScanOptions) -> nn.Module:
 
 
 def _check(options: ScanOptions) -> None:
-    for name, value in (("--batch-size", options.batch_size), ("--seq-len", options.seq_len)):
-        if value is not None and value < 0:
-            raise UsageError(f"{name} {value}: expected 0 or more")
+    least = (
+        ("--batch-size", options.batch_size, 0),
+        ("--seq-len", options.seq_len, 0),
+        ("--batches", options.batches, 1),
+    )
+    for name, value, minimum in least:
+        if value is not None and value < minimum:
+            raise UsageError(f"{name} {value}: expected {minimum} or more")

@@ -21,10 +21,19 @@ class Proposal:
     notes: Mapping[str, str] = field(default_factory=dict)  # input name -> how its values were chosen
     guessed: tuple[str, ...] = ()  # sentences about the call as a whole
     is_certain: bool = False  # follows from the configuration alone: not worth a trial
+    is_given: bool = False  # not drawn: values that came with the model
 
 
 # Yields proposals, best first, and is sent the error that the model raised on each.
 Proposals = Generator[Proposal, BaseException, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Batches of the user's own, not yet read."""
+
+    value: Any  # an iterable of batches, one batch, or a function that returns either
+    name: str  # as the user wrote it: "--data train.py:loader"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +49,7 @@ class Recipe:
     can_build_fake: bool = True
     is_small: bool = True  # whether building for real is worth a try where building without memory fails
     example_inputs: Callable[[], Any] | None = None
+    data: Data | None = None  # goes before `example_inputs`
     loss: Callable[[Any, Any], Any] | None = None
     causal: bool | None = None
     guessed: tuple[str, ...] = ()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from attnprobe.errors import TargetError
-from attnprobe.loading.building.recipe import Loader
+from attnprobe.loading.building.data_source import data_of
+from attnprobe.loading.building.recipe import Loader, Recipe
 from attnprobe.loading.building.user_code import shown
+from attnprobe.records import ScanOptions
 from attnprobe.registry import Plugin, discover
 
 _PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
@@ -25,6 +28,16 @@ def loader_of(target: str) -> Loader:
             return loader
     forms = ", ".join(form for plugin in loaders.values() for form in plugin.value.forms)
     raise TargetError(f"{shown(target)} {_what_it_is(target)}", hint=f"A target is one of: {forms}.")
+
+
+def with_data(recipe: Recipe, options: ScanOptions) -> Recipe:
+    """The recipe with what --data names, if it names anything; nothing of it is read yet.
+
+    Raises:
+        UsageError: --data is malformed.
+        TargetError: There is no such module, file or name in it.
+    """
+    return recipe if options.data is None else replace(recipe, data=data_of(options.data, options.target))
 
 
 def _what_it_is(target: str) -> str:

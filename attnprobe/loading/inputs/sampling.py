@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -12,6 +13,7 @@ from attnprobe.records import ScanOptions
 
 DEFAULT_BATCH_SIZE = 2
 DEFAULT_SEQ_LEN = 128
+_STRIDE = 1_000_003  # between the seeds of two batches: batch 1 of seed 0 is not batch 0 of seed 1
 _FAKE_FROM_BYTES = 64 * 2**20  # floating inputs above this are not allocated where fakes will do
 
 
@@ -29,7 +31,12 @@ class Sampler:
         self.is_seq_len_given = options.seq_len is not None
         self._is_batch_size_given = options.batch_size is not None
         self.world = world
+        self._options = options
         self._generator = torch.Generator().manual_seed(options.seed)
+
+    def reseeded(self, number: int) -> Sampler:
+        """A sampler of the same sizes that draws the values of the batch of that number."""
+        return Sampler(replace(self._options, seed=self._options.seed + number * _STRIDE), self.world)
 
     def follow(self, shape: tuple[int, ...]) -> None:
         """Take the batch size of a given input for the guessed ones beside it, unless it was asked for."""
