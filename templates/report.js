@@ -40,6 +40,15 @@
     for (const each of closed) each.open = false;
   });
 
+  const reveal = () => {
+    const target = location.hash.length > 1 && byId(decodeURIComponent(location.hash.slice(1)));
+    const closed = target && target.closest("details:not([open])");
+    if (closed) closed.open = true;
+    if (closed) target.scrollIntoView();
+  };
+  window.addEventListener("hashchange", reveal);
+  reveal();
+
   const groups = [...document.querySelectorAll(".group")];
   byId("open-all")?.addEventListener("click", () => {
     const open = groups.some((group) => !group.hidden && !group.open);

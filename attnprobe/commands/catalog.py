@@ -10,6 +10,7 @@ import click
 from attnprobe.commands.terminal.failure import visible
 from attnprobe.commands.terminal.session import session_options
 from attnprobe.commands.terminal.sources import file_of, first_line
+from attnprobe.dictionary import TOPICS, by_topic, entries
 from attnprobe.discovered import FOLDERS, DiscoveredFolder
 from attnprobe.registry import module_names
 
@@ -19,9 +20,16 @@ from attnprobe.registry import module_names
     help="List every probe, kind of target, report format, command and plug-in, and the file it is in.",
     epilog="Example: attnprobe catalog",
 )
+@click.option("--metrics", "is_of_metrics", is_flag=True, help="List the metrics by topic, and their probes.")
 @session_options
-def command() -> None:
-    """Print folder by folder. Nothing is imported, so nothing can fail; `doctor` imports them all."""
+def command(is_of_metrics: bool) -> None:
+    """Print folder by folder. Nothing is imported, so nothing can fail; `doctor` imports them all.
+
+    The metrics are known by their probes alone, so these are imported.
+    """
+    if is_of_metrics:
+        _print_metrics()
+        return
     for folder in FOLDERS:
         rows = [*_files(folder), *_plugins(folder)]
         click.echo(f"{folder.title} ({len(rows)})")
@@ -29,6 +37,15 @@ def command() -> None:
         for name, line, origin in rows:
             click.echo(f"  {name:<{width}}  {line}")
             click.echo(f"  {'':<{width}}  {origin}")
+
+
+def _print_metrics() -> None:
+    known = entries()
+    width = max((len(name) for name in known), default=0)
+    for topic, own in by_topic(known):
+        click.echo(f"{TOPICS[topic]} ({len(own)})")
+        for entry in own:
+            click.echo(f"  {visible(entry.metric.name):<{width}}  {visible(entry.origin)}")
 
 
 def _files(folder: DiscoveredFolder) -> Iterator[tuple[str, str, str]]:

@@ -8,61 +8,52 @@ from collections.abc import Mapping
 
 import click
 
+from attnprobe.commands.terminal.failure import visible
 from attnprobe.commands.terminal.session import session_options
+from attnprobe.dictionary import TOPICS, Entry, by_topic, entries, facts
 from attnprobe.errors import AttnprobeError, UsageError
-from attnprobe.records import Metric, Probe
-from attnprobe.registry import Plugin, discover, nearest
-
-_EXACTNESS = {
-    "exact": "exact: the same at every run",
-    "sampled": "sampled: an estimate from part of the data",
-    "noisy": "noisy: depends on the machine and the moment",
-    "modelled": "modelled: a prediction, not a measurement",
-}
+from attnprobe.registry import nearest
 
 
 @click.command(
     "explain",
-    help="Explain a METRIC or an error code: what it says, how it is found, what it does not say.",
+    help="Explain a METRIC or an error code: what it says, how it is found, what it does not say. "
+    "Without a name: list them all, by topic.",
     epilog="Example: attnprobe explain flops_forward",
 )
-@click.argument("name", metavar="METRIC|CODE")
+@click.argument("name", metavar="[METRIC|CODE]", required=False)
 @session_options
-def command(name: str) -> None:
+def command(name: str | None) -> None:
     """Look it up among the error codes, then in the probes' metric dictionary."""
     codes = {cls.code: cls for cls in _family(AttnprobeError)}
-    if name.upper() in codes:
+    if name is not None and name.upper() in codes:
         click.echo(_error_text(codes[name.upper()]))
         return
-    metrics = _metrics()
-    if name not in metrics:
-        known = (*metrics, *codes)
+    metrics = entries()
+    if name is None:
+        click.echo(_listing(metrics, codes))
+    elif name in metrics:
+        click.echo(_metric_text(metrics[name]))
+    else:
         raise UsageError(
-            f"nothing is named '{name}'{nearest(name, known)}", hint=f"Known: {', '.join(sorted(known))}."
+            f"nothing is named '{name}'{nearest(name, (*metrics, *codes))}",
+            hint="`attnprobe explain` without a name lists all metrics and error codes.",
         )
-    click.echo(_metric_text(*metrics[name]))
 
 
-def _metrics() -> Mapping[str, tuple[Metric, str]]:
-    probes: Mapping[str, Plugin[Probe]] = discover("attnprobe.probes", "probe", group="attnprobe.probes")
-    return {
-        metric.name: (metric, probe.origin) for probe in probes.values() for metric in probe.value.metrics
-    }
+def _listing(metrics: Mapping[str, Entry], codes: Mapping[str, type[AttnprobeError]]) -> str:
+    width = max(len(name) for name in metrics)
+    blocks = []
+    for topic, own in by_topic(metrics):
+        lines = (f"  {visible(e.metric.name):<{width}}  {visible(e.metric.title)}" for e in own)
+        blocks.append("\n".join((f"{TOPICS[topic]} ({len(own)})", *lines)))
+    errors = textwrap.fill(", ".join(codes), width=96, initial_indent="  ", subsequent_indent="  ")
+    return "\n\n".join((*blocks, f"Error codes ({len(codes)})\n{errors}"))
 
 
-def _metric_text(metric: Metric, origin: str) -> str:
-    rows = {
-        "Unit": metric.unit,
-        "Of each": metric.level,
-        "Certainty": _EXACTNESS[metric.exactness],
-        "Found by": metric.method,
-        "Not said": metric.not_said,
-        "Source": metric.source,
-        "Probe": origin,
-    }
-    return "\n".join(
-        [f"{metric.name}: {metric.title}", *(_row(key, text) for key, text in rows.items() if text)]
-    )
+def _metric_text(entry: Entry) -> str:
+    title = f"{entry.metric.name}: {entry.metric.title}"
+    return "\n".join([title, *(_row(key, text) for key, text in facts(entry).items())])
 
 
 def _error_text(cls: type[AttnprobeError]) -> str:

@@ -1,10 +1,10 @@
-"""Logarithmic axes: where a value lies, and which values deserve a tick."""
+"""Axes: where a value lies, and which values deserve a tick."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, floor, log
+from math import ceil, floor, inf, log
 
 MOST_TICKS = 6
 
@@ -24,6 +24,45 @@ class LogAxis:
             return (self.start + self.end) / 2
         part = (log(value) - log(self.low)) / (log(self.high) - log(self.low))
         return self.start + part * (self.end - self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class LinearAxis:
+    """Maps `low`..`high` to `start`..`end` on the drawing."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        """The place of a value, in units of the drawing."""
+        if self.high <= self.low:
+            return (self.start + self.end) / 2
+        # Halves: the difference of two large ends may overflow
+        part = (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+        return self.start + part * (self.end - self.start)
+
+
+Axis = LinearAxis | LogAxis
+
+
+def even_ticks(low: float, high: float, is_whole: bool = False) -> tuple[float, ...]:
+    """Round values from `low` to `high`, evenly apart: steps of 1, 2 or 5 times a power of ten.
+
+    Args:
+        low: The lower end.
+        high: >= low.
+        is_whole: Whole numbers only.
+    """
+    room = (high - low) / (MOST_TICKS - 1)
+    if not 0 < room < inf:
+        return (low,)
+    power = 10.0 ** floor(log(room, 10))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= room * (1 - 1e-9))
+    step = max(step, 1) if is_whole else step
+    first, last = ceil(low / step - 1e-9), floor(high / step + 1e-9)
+    return tuple(round(place * step, 12 - floor(log(step, 10))) for place in range(first, last + 1))
 
 
 def ticks(low: float, high: float, base: int) -> tuple[float, ...]:

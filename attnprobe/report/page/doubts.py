@@ -9,8 +9,9 @@ from attnprobe.records import CrossCheck, Scan
 from attnprobe.report.page.elements import Column, Table, rows_left_out
 from attnprobe.report.parts.catalogue import Text, Words, join, say
 from attnprobe.report.parts.gaps import Gap, gaps
-from attnprobe.report.parts.names import metric_title, names, shown, signed_percent
+from attnprobe.report.parts.names import NAMES_SHOWN, metric_title, names, shown, signed_percent
 from attnprobe.report.parts.quantities import UNKNOWN, count
+from attnprobe.report.parts.readings import is_health
 from attnprobe.report.parts.safe_text import safe
 
 ROWS_SHOWN = 200
@@ -106,7 +107,12 @@ def _not_measured(scan: Scan) -> Table | None:
 
 
 def _metrics(scan: Scan, gap: Gap) -> Text:
-    return join(tuple(metric_title(scan, name) for name in gap.metrics))
+    """All metrics of cost; of those of health, which may be many, the first few."""
+    cost = [metric_title(scan, name) for name in gap.metrics if not is_health(scan, name)]
+    health = [metric_title(scan, name) for name in gap.metrics if is_health(scan, name)]
+    more = len(health) - NAMES_SHOWN
+    first = join((*cost, *health[:NAMES_SHOWN]))
+    return say("list.and_more", names=first, count=count(more)) if more > 0 else first
 
 
 def _where(gap: Gap) -> Words:

@@ -91,6 +91,7 @@ class Section:
     lead: Words
     template: str  # "": there is nothing to place, and `lead` says why
     content: Any
+    parts: tuple[tuple[str, Text], ...] = ()  # anchors and titles inside it, for the contents
 
 
 def stacked(title: Words, total: str, slices: Sequence[Slice], *, has_legend: bool = True) -> Bar:

@@ -12,6 +12,7 @@ from attnprobe.report.parts.catalogue import Words, say
 from attnprobe.report.parts.names import metric_title, shown, unit_of
 from attnprobe.report.parts.order import metric_place
 from attnprobe.report.parts.quantities import UNKNOWN, count, exact
+from attnprobe.report.parts.readings import is_health
 from attnprobe.report.parts.safe_text import safe
 
 HEADS_SHOWN = 32
@@ -19,7 +20,7 @@ COLUMNS_SHOWN = 8
 
 
 def metric_table(scan: Scan, sites: tuple[AttentionSite, ...]) -> Table:
-    """Every metric of the dictionary for one group: new probes appear here by themselves."""
+    """Every metric of cost in the dictionary for one group: new probes appear here by themselves."""
     is_single = len(sites) == 1
     columns = [Column(say("column.metric")), Column(say("column.each"), "number")]
     if not is_single:
@@ -36,9 +37,11 @@ def metric_table(scan: Scan, sites: tuple[AttentionSite, ...]) -> Table:
 
 
 def site_metrics(scan: Scan, sites: tuple[AttentionSite, ...]) -> tuple[str, ...]:
-    """Names of all metrics that these sites have or should have, related ones beside each other."""
-    here = {name for site in sites for name in site.metrics}
-    wanted = {name for name, metric in scan.metrics.items() if metric.level == "site"}
+    """Names of all metrics of cost that these sites have or should have, related ones beside each other."""
+    here = {name for site in sites for name in site.metrics if not is_health(scan, name)}
+    wanted = {
+        name for name, metric in scan.metrics.items() if metric.level == "site" and metric.topic == "cost"
+    }
     # A metric without a value and without a reason does not apply here
     fitting = here | {name for name in wanted if of.reason(scan, name, sites[0].id)}
     return tuple(sorted(fitting, key=metric_place))
@@ -80,17 +83,18 @@ def _value(scan: Scan, name: str, site: AttentionSite) -> str:
 
 
 def head_table(scan: Scan, site: AttentionSite) -> Table | None:
-    """The metrics that a site has per head; None when it has none."""
-    if not site.head_metrics:
+    """The metrics of cost that a site has per head; None when it has none."""
+    known = {name: values for name, values in site.head_metrics.items() if not is_health(scan, name)}
+    if not known:
         return None
-    width = max(len(values) for values in site.head_metrics.values())
+    width = max(len(values) for values in known.values())
     columns = (
         Column(say("column.metric")),
         *(Column(str(head), "number") for head in range(min(width, HEADS_SHOWN))),
     )
     rows = tuple(
-        (metric_title(scan, name), *_padded(scan, name, site.head_metrics[name], len(columns) - 1))
-        for name in sorted(site.head_metrics, key=metric_place)
+        (metric_title(scan, name), *_padded(scan, name, known[name], len(columns) - 1))
+        for name in sorted(known, key=metric_place)
     )
     note = rows_left_out(HEADS_SHOWN, width)
     return Table(caption=say("table.heads", site=safe(site.id)), columns=columns, rows=rows, note=note)

@@ -11,6 +11,7 @@ from attnprobe.report.parts.command import command
 from attnprobe.report.parts.names import metric_title
 from attnprobe.report.parts.order import metric_place
 from attnprobe.report.parts.quantities import UNKNOWN, count, duration
+from attnprobe.report.parts.readings import has_numbers, is_health
 from attnprobe.report.parts.safe_text import safe
 
 
@@ -43,6 +44,7 @@ class Method:
 
 def method(scan: Scan) -> Method:
     """The section."""
+    dictionary = _dictionary(scan)
     return Method(
         command=command(scan),
         guessed=tuple(safe(guess, 1000) for guess in scan.workload.guessed),
@@ -51,8 +53,8 @@ def method(scan: Scan) -> Method:
         workload=_workload(scan),
         environment=_environment(scan),
         stages=_stages(scan),
-        dictionary_title=say("method.metrics", count=count(len(scan.metrics))),
-        dictionary=_dictionary(scan),
+        dictionary_title=say("method.metrics", count=count(len(dictionary))),
+        dictionary=dictionary,
     )
 
 
@@ -94,6 +96,7 @@ def _workload(scan: Scan) -> tuple[Fact, ...]:
         Fact(say("fact.passes"), say("pass.training" if work.backward else "pass.forward")),
         Fact(say("fact.layers_mode"), say("mode.train" if work.train else "mode.eval")),
         Fact(say("fact.loss"), safe(work.loss) or UNKNOWN),
+        Fact(say("fact.data"), say(f"data.{work.data}"), say("fact.batches", count=work.batches)),
         Fact(say("fact.causal_declared"), say(declared)),
         Fact(say("fact.seed"), str(work.seed)),
         *(
@@ -133,7 +136,9 @@ def _stages(scan: Scan) -> Table | None:
 
 
 def _dictionary(scan: Scan) -> tuple[Entry, ...]:
-    return tuple(_entry(scan, name) for name in sorted(scan.metrics, key=metric_place))
+    """What no row of the section on health explains."""
+    names = [name for name in scan.metrics if not is_health(scan, name) or not has_numbers(scan, name)]
+    return tuple(_entry(scan, name) for name in sorted(names, key=metric_place))
 
 
 def _entry(scan: Scan, name: str) -> Entry:

@@ -71,6 +71,20 @@ def plain(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
+def tiny(value: float | None) -> str:
+    """A bare number in at most five letters, for the cell of a map: ".41", "8.5", "120", "3e-7"."""
+    if value is None or not isfinite(value):
+        return UNKNOWN
+    if value == int(value) and abs(value) < 1000:
+        return f"{int(value)}"
+    if abs(value) >= 9999.5 or abs(value) < 0.00995:
+        mantissa, exponent = f"{value:.0e}".split("e")
+        return f"{mantissa}e{int(exponent)}"
+    if abs(value) >= 0.995:
+        return f"{value:.{1 if abs(value) < 9.95 else 0}f}"
+    return f"{value:.2f}".replace("0.", ".", 1)
+
+
 def exact(value: float | None, unit: str) -> str:
     """The unrounded number, for who wants to check it: "412,316,860,416 FLOP"."""
     if value is None or not isfinite(value):

@@ -11,13 +11,15 @@ from rich.text import Text
 
 from attnprobe.records import InputTensor, Scan
 from attnprobe.report.parts.catalogue import Words, both, join, say
-from attnprobe.report.parts.gaps import gaps
+from attnprobe.report.parts.gaps import Gap, gaps
 from attnprobe.report.parts.names import NAMES_SHOWN, metric_title, shown, signed_percent
 from attnprobe.report.parts.quantities import duration, quantity
+from attnprobe.report.parts.readings import is_health
 from attnprobe.report.parts.safe_text import safe
 from attnprobe.report.parts.verdict import details, headline
 
 LABEL_WIDTH = 12
+HEALTH_GAPS_SHOWN = 3
 LINES_SHOWN = 8  # of any one list: the report holds the rest
 
 
@@ -105,12 +107,20 @@ def doubts(scan: Scan, voice: Voice) -> RenderableType:
     for op in scan.unknown_ops[:LINES_SHOWN]:
         times = say("term.times", name=safe(op.name), count=str(op.count))
         lines.append(_labelled(voice, say("term.no_formula"), times, safe(op.remedy, 200)))
-    for gap in gaps(scan)[:LINES_SHOWN]:
+    for gap in _widest(scan):
         names = join(tuple(metric_title(scan, name) for name in gap.metrics[:NAMES_SHOWN]))
         if len(gap.metrics) > NAMES_SHOWN:
             names = say("list.and_more", names=names, count=str(len(gap.metrics) - NAMES_SHOWN))
         lines.append(_labelled(voice, say("term.not_measured"), names, safe(gap.reason, 200)))
     return Group(*lines)
+
+
+def _widest(scan: Scan) -> tuple[Gap, ...]:
+    """The gaps of cost first; of those that are of health alone only a few."""
+    known = gaps(scan)
+    health = [gap for gap in known if all(is_health(scan, name) for name in gap.metrics)]
+    cost = [gap for gap in known if gap not in health]
+    return (*cost[:LINES_SHOWN], *health[:HEALTH_GAPS_SHOWN])
 
 
 def _labelled(

@@ -44,6 +44,7 @@ def summary_text(
 
     from attnprobe.report.summary.blocks import Voice, checks, doubts, header, stages, verdict
     from attnprobe.report.summary.costs import cost_table, group_table
+    from attnprobe.report.summary.health import has_health, health_table
 
     voice = Voice(check_language(language), max(width, NARROWEST))
     out = StringIO()
@@ -62,6 +63,7 @@ def summary_text(
     blocks.append(verdict(scan, voice))
     blocks += [cost_table(scan, voice)] if scan.cost_shares else []
     blocks += [group_table(scan, voice)] if scan.sites else []
+    blocks += [health_table(scan, voice)] if has_health(scan) else []
     for number, block in enumerate(blocks):
         console.print(*(["\n"] if number > 1 else []), block, sep="", end="")
     console.print()

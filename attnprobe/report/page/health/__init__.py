@@ -1,0 +1,1 @@
+"""The health of attention: metrics by topic, per head and layer."""

@@ -1,0 +1,131 @@
+"""The section on health: what stands out, then a part per topic, then all numbers of each site."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from attnprobe.records import Scan, Topic
+from attnprobe.report.page.charts import Chart
+from attnprobe.report.page.elements import Fact
+from attnprobe.report.page.health.heads import Heads, heads, site_anchors
+from attnprobe.report.page.health.lines import depth_charts, length_chart
+from attnprobe.report.page.health.maps import HEADS_WITH_NUMBERS
+from attnprobe.report.page.health.rows import HealthRow, Surroundings, ends, health_row
+from attnprobe.report.parts.catalogue import Text, Words, join, say
+from attnprobe.report.parts.names import metric_title, shown
+from attnprobe.report.parts.readings import (
+    HEALTH,
+    has_numbers,
+    headlines,
+    health_metrics,
+    is_doubtful,
+    reading,
+    topic_metrics,
+    values,
+)
+from attnprobe.report.parts.safe_text import safe
+from attnprobe.report.parts.sites import site_groups
+
+FIGURES_SHOWN = 8
+CELLS_DRAWN, CELLS_WITH_NUMBERS = 60_000, 20_000  # in all heat maps of the page
+FEWEST_ROWS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicPart:
+    """One topic."""
+
+    anchor: str
+    title: Text
+    lead: Text
+    charts: tuple[Chart, ...]
+    rows: tuple[HealthRow, ...]
+    missing: Words  # the metrics of which nothing is known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The section."""
+
+    banner: Words
+    figures: tuple[Fact, ...]
+    topics: tuple[TopicPart, ...]
+    heads: Heads
+
+    @property
+    def is_empty(self) -> bool:
+        """No number of health is known."""
+        return not any(topic.rows for topic in self.topics)
+
+
+def health(scan: Scan) -> Health:
+    """The section."""
+    groups = site_groups(scan)
+    anchors = site_anchors(scan)
+    charts = _length_charts(scan)
+    around = Surroundings(groups, anchors, _map_rows(scan), charts)
+    letters = {site.id: group.letter for group in groups for site in group.sites}
+    topics: list[TopicPart] = []
+    for topic in HEALTH:
+        drawn = sum(len(part.charts) for part in topics)
+        topics += _topic(scan, topic, around, drawn + 1)
+    return Health(
+        banner=_banner(scan),
+        figures=_figures(scan),
+        topics=tuple(topics),
+        heads=heads(scan, anchors, letters),
+    )
+
+
+def _topic(scan: Scan, topic: Topic, around: Surroundings, start: int) -> tuple[TopicPart, ...]:
+    names = topic_metrics(scan, topic)
+    rows = tuple(row for name in names if (row := health_row(scan, name, around)))
+    if not rows:
+        return ()
+    missing = tuple(safe(name) for name in names if not has_numbers(scan, name))
+    return (
+        TopicPart(
+            anchor=f"health-{topic}",
+            title=say(f"topic.{topic}"),
+            lead=say(f"topic_lead.{topic}"),
+            charts=depth_charts(scan, topic, start),
+            rows=rows,
+            missing=join(missing) if missing else "",
+        ),
+    )
+
+
+def _banner(scan: Scan) -> Words:
+    """What to hold against all of it, when the inputs were made up."""
+    marked = sum(is_doubtful(scan, name) and has_numbers(scan, name) for name in health_metrics(scan))
+    return say("health.random", count=marked) if marked else ""
+
+
+def _figures(scan: Scan) -> tuple[Fact, ...]:
+    return tuple(_figure(scan, name) for _, name in headlines(scan, FIGURES_SHOWN))
+
+
+def _figure(scan: Scan, name: str) -> Fact:
+    found = reading(values(scan, name).values())
+    total = scan.totals.get(name)
+    value = total if total is not None else found.median if found else None
+    return Fact(metric_title(scan, name), shown(scan, name, value), ends(scan, name, found))
+
+
+def _map_rows(scan: Scan) -> int:
+    """How many rows each heat map may have, so that all of them fit on the page."""
+    heads_of: dict[str, int] = {}
+    for site in scan.sites:
+        for name, numbers in site.head_metrics.items():
+            heads_of[name] = max(heads_of.get(name, 0), len(numbers))
+    is_numbered = max(heads_of.values(), default=0) <= HEADS_WITH_NUMBERS
+    room = CELLS_WITH_NUMBERS if is_numbered else CELLS_DRAWN
+    return max(room // max(sum(heads_of.values()), 1), FEWEST_ROWS)
+
+
+def _length_charts(scan: Scan) -> Mapping[str, Chart]:
+    with_curves = {curve.metric for curve in scan.curves}
+    known = [name for name in health_metrics(scan) if name in with_curves]
+    charts = {name: length_chart(scan, name, f"l{number}") for number, name in enumerate(known, start=1)}
+    return {name: chart for name, chart in charts.items() if chart}
