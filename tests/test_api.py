@@ -66,6 +66,38 @@ def test_inputs_are_a_tensor_a_tuple_a_dict_or_a_list_of_those(block: Block) -> 
     assert [scan.workload.inputs[0].name for scan in scans] == ["0", "0", "x", "0"]
 
 
+def test_data_are_batches_and_the_loss_gets_their_labels(block: Block) -> None:
+    shown: list[int] = []
+
+    def loss(outputs: Tensor, inputs: tuple[Tensor, Tensor]) -> Tensor:
+        _, labels = inputs
+        shown.append(int(labels[0]))
+        return (outputs.mean((1, 2)) - labels).square().mean()
+
+    batches = ((torch.randn(2, 6, 32), torch.tensor([number, number])) for number in range(100))
+    scan = attnprobe.scan(block, data=batches, batches=3, loss=loss, repeats=1, warmup=0)
+    assert (scan.workload.data, scan.workload.batches) == ("given", 3)
+    assert scan.workload.inputs[0].origin == "given"
+    assert set(shown) == {0, 1, 2}
+
+
+def test_inputs_and_data_together_are_an_error_of_usage(block: Block) -> None:
+    with pytest.raises(UsageError, match="both inputs and data"):
+        attnprobe.scan(block, torch.zeros(1, 2, 32), data=[torch.zeros(1, 2, 32)])
+
+
+def test_a_list_of_inputs_is_run_batch_by_batch(block: Block) -> None:
+    x = torch.randn(2, 6, 32)
+    scan = attnprobe.scan(block, [x, x, x], repeats=1, warmup=0, probes=["timing"])
+    assert (scan.workload.data, scan.workload.batches) == ("given", 3)
+
+
+def test_random_inputs_are_said_to_describe_no_data(block: Block) -> None:
+    scan = attnprobe.scan(block, seq_len=6, batches=2, repeats=1, warmup=0, probes=["timing"])
+    assert (scan.workload.data, scan.workload.batches) == ("random", 2)
+    assert "describe random inputs, not your data" in scan.workload.guessed[-1]
+
+
 def test_inputs_are_guessed_when_none_are_given(block: Block) -> None:
     scan = attnprobe.scan(block, static=True, seq_len=12, probes=["flops"])
     assert scan.workload.inputs[0].origin == "guessed"

@@ -39,6 +39,7 @@ def test_no_command_is_help_and_an_error_of_usage(attnprobe: Attnprobe) -> None:
         (("scan", "model.py", "--batch-size", "0"), "batch-size"),
         (("scan", "model.py", "--batch-size", "two"), "batch-size"),
         (("scan", "model.py", "--seq-len", "-1"), "seq-len"),
+        (("scan", "model.py", "--batches", "0"), "batches"),
         (("scan", "model.py", "--repeats", "0"), "repeats"),
         (("scan", "model.py", "--seed", "-1"), "seed"),
         (("scan", "model.py", "--length", "0"), "length"),

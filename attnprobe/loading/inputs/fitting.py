@@ -20,6 +20,7 @@ from attnprobe.registry import nearest
 from attnprobe.running import output_tensors
 
 _TARGET_WORDS = ("target", "label")
+_BATCH_NAMES = ("batch", "data", "inputs", "sample", "samples", "example", "examples", "features")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,8 @@ def _by_name(batch: Mapping[str, Any], module: nn.Module, where: str, has_loss: 
     parameters = parameters_of(module.forward)
     names = tuple(parameter.name for parameter in parameters)
     others = [name for name in batch if name not in names]
-    if len(others) == len(batch) and len(names) == 1 and not takes_any_keyword(module.forward):
-        return Fitted((dict(batch),))  # forward(batch)
+    if len(others) == len(batch) and len(names) == 1 and names[0] in _BATCH_NAMES:
+        return Fitted((dict(batch),))
     takes_more = takes_any_keyword(module.forward) and not _is_of_transformers(module)
     left_out = [name for name in others if not (takes_more and _is_tensor_or_setting(batch[name]))]
     free = tuple(name for name in names if name not in batch)
