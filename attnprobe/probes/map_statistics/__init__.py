@@ -1,0 +1,1 @@
+"""Numbers read from attention maps while the model runs."""

@@ -1,0 +1,48 @@
+"""Watches how large scores are, and how much gradient the softmax over them lets through."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from attnprobe.observing.calls import AttentionCall, RowBlock
+from attnprobe.probes.map_statistics.watching import MapWatcher
+
+SATURATED = 0.99
+
+
+class SaturationWatcher(MapWatcher):
+    """Sums over sampled queries, and the largest score, by head."""
+
+    wants: ClassVar[frozenset[str]] = frozenset({"rows"})
+
+    def rows(self, call: AttentionCall, block: RowBlock) -> None:
+        """One block of sampled queries."""
+        if call.index in self.missing:
+            return
+        valid = block.valid[:, None]  # [N, 1, b]
+        probabilities = block.probabilities
+        largest = probabilities.topk(min(2, probabilities.shape[-1]), -1).values
+        first = largest[..., 0]
+        self.add_mean(call.index, "saturated", (first > SATURATED).float(), valid)
+        if call.map is not None and call.map.is_softmax:
+            second = largest[..., 1] if largest.shape[-1] > 1 else torch.zeros_like(first)
+            trace = 1 - torch.linalg.vector_norm(probabilities, dim=-1).square()
+            self.add_mean(call.index, "trace", trace.clamp_(min=0), valid)
+            self.add_mean(call.index, "bound", first * (1 - first + second), valid)
+        if block.logits is not None:
+            self._scores(call, block.logits, valid)
+
+    def _scores(self, call: AttentionCall, logits: Tensor, valid: Tensor) -> None:
+        """logits [N, H, b, S]; NaN and infinities, hidden keys among them, are left out."""
+        known = torch.isfinite(logits)
+        count = known.sum(-1)
+        scores = torch.where(known, logits, 0.0)
+        size = torch.maximum(scores.amax(-1), -scores.amin(-1))
+        self.sums.maximum(call.index, "largest_logit", torch.where(valid, size, 0.0).amax((0, 2)))
+        mean = scores.sum(-1, keepdim=True) / count.clamp(min=1)[..., None]
+        deviation = torch.where(known, logits - mean, 0.0)
+        spread = torch.linalg.vector_norm(deviation, dim=-1) / count.clamp(min=1).sqrt()
+        self.add_mean(call.index, "spread", spread, valid & (count >= 2))

@@ -1,0 +1,115 @@
+"""How large scores are before the softmax, and how much gradient it lets through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attnprobe.probes.map_statistics.metrics import LENGTH, SAMPLE, map_metric
+from attnprobe.probes.map_statistics.results import (
+    OfHeads,
+    Value,
+    all_heads,
+    of_model,
+    probe_result,
+    results,
+    share_above,
+)
+from attnprobe.records import AttentionSite, Probe, ProbeResult, Subject
+
+_YUDIN = "Yudin et al. 2025, arXiv:2507.07814."
+_NO_SCORES = "its scores before the normaliser are not known"
+_NO_SOFTMAX = "its normaliser is no softmax"
+
+METRICS = (
+    map_metric(
+        "largest_logit",
+        "Largest score before the softmax",
+        "max |s_ij| over visible keys, s_ij = q_i · k_j scaled and with its bias, as it enters the softmax; "
+        "over all queries of sequences up to 256, else over 256 spread over the positions. Of a site and of "
+        "the model: the largest of the heads.",
+        "Not saturation by itself: a head may find its one key so. Position biases that fall with the "
+        "distance count too.",
+        exactness="sampled",
+        source="Dehghani et al. 2023, arXiv:2302.05442; Kimi K2, arXiv:2507.20534, which clips at 100.",
+        topic="gradients",
+        headline=True,
+    ),
+    map_metric(
+        "logit_spread",
+        "Variation of the scores of a query",
+        "Standard deviation of s_ij over the visible keys j of a query with two or more, " + SAMPLE,
+        LENGTH + "It is the inverse of a temperature: near 0 attention is uniform.",
+        exactness="sampled",
+        source="Hong and Lee 2025, EMNLP.",
+        topic="gradients",
+    ),
+    map_metric(
+        "softmax_jacobian",
+        "Gradient that the softmax lets through",
+        "Trace of its Jacobian diag(p) - p pᵀ, 1 - Σ_j p_ij², " + SAMPLE + "0: one-hot, no gradient reaches "
+        "queries and keys; 1 - 1/n_i: uniform.",
+        LENGTH + "Not the gradient itself, which depends on the values and the loss as well.",
+        exactness="sampled",
+        source=_YUDIN,
+        topic="gradients",
+    ),
+    map_metric(
+        "softmax_jacobian_bound",
+        "Most that the softmax can pass on of a gradient",
+        "Bound of the spectral norm of its Jacobian, p₁ (1 - p₁ + p₂), p₁ ≥ p₂ the two largest weights of a "
+        "query; " + SAMPLE + "At most ½.",
+        "It is small for uniform weights too: read it beside normalised_entropy.",
+        exactness="sampled",
+        source=_YUDIN,
+        topic="gradients",
+    ),
+    map_metric(
+        "saturated_queries",
+        "Share of queries with one-hot attention",
+        "Share of queries with max_j p_ij > 0.99, " + SAMPLE + "Of the model: over all heads.",
+        "A head that always finds the previous token is saturated and healthy: see column_entropy.",
+        exactness="sampled",
+        topic="gradients",
+    ),
+    map_metric(
+        "saturated_heads",
+        "Share of heads with one-hot attention in most queries",
+        "Share of heads whose saturated_queries is above one half; of the model over all heads.",
+        "A head that always finds the previous token is saturated and healthy: see column_entropy.",
+        level="site",
+        exactness="sampled",
+        topic="gradients",
+    ),
+)
+
+
+def _watch(subject: Subject) -> Any:
+    from attnprobe.probes.map_statistics.sharpness import SaturationWatcher
+
+    return SaturationWatcher()
+
+
+def _run(subject: Subject) -> ProbeResult:
+    watcher = subject.watched["saturation"]
+
+    def read(index: int, site: AttentionSite) -> dict[str, Value]:
+        logits, trace = watcher.sums.get(index, "largest_logit"), watcher.sums.get(index, "trace")
+        saturated = watcher.mean(index, "saturated")
+        return {
+            "largest_logit": _NO_SCORES if logits is None else OfHeads(float(logits.max()), logits),
+            "logit_spread": _NO_SCORES if logits is None else watcher.mean(index, "spread"),
+            "softmax_jacobian": _NO_SOFTMAX if trace is None else watcher.mean(index, "trace"),
+            "softmax_jacobian_bound": _NO_SOFTMAX if trace is None else watcher.mean(index, "bound"),
+            "saturated_queries": saturated,
+            "saturated_heads": (saturated > 0.5).double().mean(),
+        }
+
+    found = results(subject, METRICS, watcher.reason, read)
+    found.append(of_model("largest_logit", all_heads(found, "largest_logit"), max))
+    saturated = all_heads(found, "saturated_queries")
+    found.append(of_model("saturated_queries", saturated, lambda values: sum(values) / len(values)))
+    found.append(of_model("saturated_heads", saturated, share_above(0.5)))
+    return probe_result(found)
+
+
+probe = Probe(name="saturation", depth="measured", metrics=METRICS, run=_run, watch=_watch)
