@@ -14,6 +14,7 @@ from attnprobe.records import (
     Curve,
     Environment,
     Finding,
+    HeadMatrix,
     InputTensor,
     Location,
     Metric,
@@ -276,13 +277,14 @@ def wide_scan(count: int, is_grouped: bool = True) -> Scan:
     return replace(scan, sites=sites, not_measured=gaps, predictions=predictions)
 
 
-def renamed_scan(name: str) -> Scan:
-    """A scan in which every text that a model decides is `name`."""
+def renamed_scan(name: str, topic: str = "cost") -> Scan:
+    """A scan in which every text that a model decides is `name`, and so is a metric of some topic."""
     scan = rich_scan()
     site = replace(
         scan.sites[0], id=name, module=name, module_class=name, mechanism=name, normaliser=name, kernel=name,
         group=name, projections={"query": name, name: name}, projection_rows={"query": ((0, 64, 1),)},
         location=Location(name, 1, name), notes=(name,), metrics={**scan.sites[0].metrics, name: 1.0},
+        head_metrics={name: (0.5, 1.0)},
     )  # fmt: skip
     return replace(
         scan,
@@ -293,9 +295,11 @@ def renamed_scan(name: str) -> Scan:
             inputs=(InputTensor(name=name, shape=(0,), dtype=name, origin="guessed", note=name),),
         ),
         metrics={**scan.metrics, name: replace(METRICS["flops_core"], name=name, title=name, unit=name,
-                                               method=name, source=name, not_said=name)},
+                                               method=name, source=name, not_said=name, topic=topic,
+                                               headline=True, needs_data=True)},
         sites=(site,),
         curves=(Curve(metric=name, site=name, lengths=(1, 2), values=(1, 2), method=name),),
+        matrices=(HeadMatrix(metric=name, site=name, values=((1.0, 0.5), (0.5, 1.0))),),
         cost_shares=(CostShare(part=name, metric=name, value=1, share=1.0),),
         predictions=(replace(scan.predictions[0], device=name, site=name),),
         cross_checks=(replace(scan.cross_checks[0], counter=name, metric=name, explanation=name),),

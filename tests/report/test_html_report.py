@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
+from health_scans import health_scan, wide_health_scan
 from hostile_names import HOSTILE_NAMES
 from sample_scans import empty_scan, gpt_scan, gpt_site, renamed_scan, rich_scan, wide_scan
 
@@ -56,7 +57,13 @@ class Page(HTMLParser):
         return [tag for tag, _ in self.elements]
 
 
-SCANS = {"empty": empty_scan(), "gpt": gpt_scan(), "rich": rich_scan(), "wide": wide_scan(100, False)}
+SCANS = {
+    "empty": empty_scan(),
+    "gpt": gpt_scan(),
+    "rich": rich_scan(),
+    "wide": wide_scan(100, False),
+    "health": health_scan(),
+}
 
 
 @pytest.fixture(scope="module", params=SCANS)
@@ -134,17 +141,30 @@ def test_the_language_is_the_one_in_which_the_page_opens():
         (wide_scan(1000), 2000),
         (wide_scan(1000, is_grouped=False), 2000),
         (wide_scan(20_000), 2000),
+        (health_scan(), 900),
+        (wide_health_scan(1000), 2000),
+        (wide_health_scan(1000, is_grouped=False), 2000),
     ],
-    ids=["empty", "24 layers", "1,000 sites in a group", "1,000 groups", "20,000 sites"],
+    ids=[
+        "empty",
+        "24 layers",
+        "1,000 sites in a group",
+        "1,000 groups",
+        "20,000 sites",
+        "24 layers of 16 heads with 80 metrics of health",
+        "1,000 sites in a group with health",
+        "1,000 groups with health",
+    ],
 )
 def test_the_page_keeps_its_size(scan, kilobytes):
     assert len(report.render(scan, "en")) <= kilobytes * 1000
 
 
+@pytest.mark.parametrize("topic", ["cost", "heads"])
 @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=lambda name: ascii(name)[:24])
-def test_a_hostile_name_is_text_and_nothing_else(name):
-    page = Page(report.render(renamed_scan(name), "en"))
-    harmless = Page(report.render(renamed_scan("harmless"), "en"))
+def test_a_hostile_name_is_text_and_nothing_else(name, topic):
+    page = Page(report.render(renamed_scan(name, topic), "en"))
+    harmless = Page(report.render(renamed_scan("harmless", topic), "en"))
     assert [t for t in page.tags() if t != "wbr"] == [t for t in harmless.tags() if t != "wbr"]
     assert safe(name) in page.text
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028\u202e]", page.text)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from health_scans import health_scan, wide_health_scan
 from hostile_names import HOSTILE_NAMES
 from playwright.sync_api import Browser, Page, sync_playwright
 from sample_scans import empty_scan, gpt_scan, renamed_scan, rich_scan, wide_scan
@@ -70,7 +71,9 @@ def open_count(page: Page) -> int:
 
 
 @pytest.mark.parametrize(
-    "scan", [rich_scan(), empty_scan(), wide_scan(200, False)], ids=["rich", "empty", "wide"]
+    "scan",
+    [rich_scan(), empty_scan(), wide_scan(200, False), health_scan()],
+    ids=["rich", "empty", "wide", "health"],
 )
 def test_nothing_is_fetched_and_nothing_is_blocked(opened, scan):
     page = opened(scan)
@@ -82,7 +85,7 @@ def test_nothing_is_fetched_and_nothing_is_blocked(opened, scan):
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES[:7], ids=lambda name: ascii(name)[:24])
 def test_a_hostile_name_runs_nothing(opened, name):
-    page = opened(renamed_scan(name))
+    page = opened(renamed_scan(name, "heads"))
     page.evaluate(OPEN_ALL)
     assert page.evaluate("trouble") == []
     assert page.logged == []
@@ -99,8 +102,10 @@ def test_a_hostile_name_runs_nothing(opened, name):
         (rich_scan(), "dark", "zh"),
         (empty_scan(), "light", "en"),
         (wide_scan(50, False), "light", "zh"),
+        (health_scan(), "light", "en"),
+        (health_scan(), "dark", "zh"),
     ],
-    ids=["light-en", "light-zh", "dark-en", "dark-zh", "empty", "wide"],
+    ids=["light-en", "light-zh", "dark-en", "dark-zh", "empty", "wide", "health-light", "health-dark"],
 )
 def test_axe_finds_nothing(opened, scan, scheme, language):
     page = opened(scan, language, color_scheme=scheme)
@@ -109,16 +114,24 @@ def test_axe_finds_nothing(opened, scan, scheme, language):
     assert [(v["id"], v["nodes"][0]["target"]) for v in violations] == []
 
 
-@pytest.mark.parametrize("scan", [wide_scan(1000), wide_scan(1000, False)], ids=["one group", "1,000 groups"])
+@pytest.mark.parametrize(
+    "scan",
+    [wide_scan(1000), wide_scan(1000, False), wide_health_scan(1000, False)],
+    ids=["one group", "1,000 groups", "1,000 groups with health"],
+)
 def test_a_thousand_sites_are_readable_within_a_second(opened, scan):
     finished = "performance.timing.domContentLoadedEventEnd - performance.timing.navigationStart"
     assert min(opened(scan).evaluate(finished) for _ in range(3)) <= 1000
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("scan", "language"),
+    [(rich_scan(), "en"), (rich_scan(), "zh"), (health_scan(), "en")],
+    ids=["rich-en", "rich-zh", "health"],
+)
 @pytest.mark.parametrize("width", [360, 768, 1366])
-def test_the_page_is_never_wider_than_the_window(opened, width, language):
-    page = opened(rich_scan(), language, viewport={"width": width, "height": 800})
+def test_the_page_is_never_wider_than_the_window(opened, width, scan, language):
+    page = opened(scan, language, viewport={"width": width, "height": 800})
     page.evaluate(OPEN_ALL)
     for size in ("100%", "140%"):  # 140 %: as if every text were that much longer
         page.evaluate(f"document.documentElement.style.fontSize = '{size}'")
@@ -138,6 +151,28 @@ def test_a_fragment_opens_its_group_without_javascript(opened):
     assert page.locator("#findings").is_visible()
     page = opened(rich_scan(), fragment="#f1", java_script_enabled=False)
     assert page.locator("#f1 .inside").is_visible()
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_a_row_of_a_map_leads_to_every_number_of_its_site(opened, has_script):
+    page = opened(health_scan(), java_script_enabled=has_script)
+    row = page.locator(".measure", has_text="gradients_measure_0").first
+    row.locator("summary").click()
+    row.locator("svg.heat a").nth(5).click()
+    numbers = page.locator("#s5 pre")
+    assert numbers.is_visible()
+    assert numbers.inner_text().split("\n")[1].split()[0] == "gradients_measure_0"
+
+
+def test_the_numbers_of_a_map_stand_in_their_cells(opened):
+    page = opened(health_scan())
+    page.locator(".measure summary").first.click()
+    cells = page.locator("svg.heat .cells text").nth(3)
+    left, width = cells.evaluate("(text) => [text.getBBox().x, text.getBBox().width]")
+    assert abs(left) < 2
+    assert abs(width - 16 * 32) < 4
+    tenth = cells.evaluate("(text) => text.getStartPositionOfChar(10 * 5 + 1).x")
+    assert abs(tenth - (10 * 32 + 6.4)) < 4  # one letter of five into the cell
 
 
 def test_the_language_can_be_switched_and_back(opened):

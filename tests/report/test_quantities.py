@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from attnprobe.report.parts.quantities import count, duration, exact, percent, plain, quantity
+from attnprobe.report.parts.quantities import count, duration, exact, percent, plain, quantity, tiny
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,27 @@ def test_the_unrounded_number_keeps_every_digit():
     assert exact(2**53 + 1, "byte").replace("\u00a0", " ") == "9,007,199,254,740,993 byte"
     assert exact(0.1 + 0.2, "1") == "0.30000000000000004"
     assert exact(None, "ms") == "–"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (1, "1"),
+        (0.412, ".41"),
+        (0.996, "1.0"),  # not the whole
+        (-0.412, "-.41"),
+        (8.53, "8.5"),
+        (9.96, "10"),
+        (55.2, "55"),
+        (283.4, "283"),
+        (12_345, "1e4"),
+        (0.0042, "4e-3"),
+        (3.2e-7, "3e-7"),
+        (-1.5e-12, "-2e-12"),
+        (None, "–"),
+        (math.inf, "–"),
+    ],
+)
+def test_the_cell_of_a_map_has_two_digits(value, text):
+    assert tiny(value) == text

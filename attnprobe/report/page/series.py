@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import median
 
 from attnprobe.records import Curve, Number, Scan
 from attnprobe.report.parts.catalogue import Words, join, say
-from attnprobe.report.parts.readings import is_health
+from attnprobe.report.parts.readings import is_health, middle
 from attnprobe.report.parts.safe_text import safe
 from attnprobe.report.parts.sites import SiteGroup, site_groups
 
@@ -56,7 +55,7 @@ def _median(group: SiteGroup, curves: list[Curve]) -> Series:
         for length, value in zip(curve.lengths, curve.values, strict=True):
             at.setdefault(length, []).append(value)
     lengths = tuple(sorted(at))
-    values = tuple(median(at[length]) for length in lengths)
+    values = tuple(middle(at[length]) for length in lengths)
     return Series(group.letter, join((group.name, group.times), "list.space"), lengths, values)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
-from statistics import median
+from statistics import median_high, median_low
 from typing import get_args
 
 from attnprobe.records import AttentionSite, HeadMatrix, Number, Scan, Topic
@@ -118,7 +118,13 @@ def reading(found: Iterable[Values]) -> Reading | None:
         return None
     low, high = (choose(places, key=lambda item: item[0]) for choose in (min, max))
     ends = [Place(number, each.site, each.heads[place]) for number, each, place in (low, high)]
-    return Reading(median(number for number, _, _ in places), *ends)
+    return Reading(middle([number for number, _, _ in places]), *ends)
+
+
+def middle(numbers: Sequence[Number]) -> Number:
+    """The median, at least of one number; its halves are added, since the sum of two large ones overflows."""
+    low, high = median_low(numbers), median_high(numbers)
+    return low if low == high else low / 2 + high / 2
 
 
 def where(place: Place) -> Words:

@@ -41,6 +41,11 @@ class SiteGroup:
         """ "×12", or nothing for a single site."""
         return f"×{count(len(self.sites))}" if len(self.sites) > 1 else ""
 
+    @property
+    def short(self) -> str:
+        """ "A ×12": its letter, and how many."""
+        return f"{self.letter} {self.times}".rstrip()
+
 
 def site_groups(scan: Scan) -> tuple[SiteGroup, ...]:
     """All groups, the costliest first."""

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import ceil
-from statistics import median
 
 from attnprobe.records import Number, Scan
 from attnprobe.report.page.health.scale import Scale, scale_of
 from attnprobe.report.parts.catalogue import Text, Words, both, say
 from attnprobe.report.parts.names import shown
 from attnprobe.report.parts.quantities import count, tiny
-from attnprobe.report.parts.readings import Values
+from attnprobe.report.parts.readings import Values, middle
 from attnprobe.report.parts.safe_text import safe
 
 ROWS_DRAWN = 48
@@ -137,7 +136,7 @@ def _merged(band: Sequence[Values], width: int) -> Row:
         return band[0].numbers + (None,) * (width - len(band[0].numbers))
     columns = ([each.numbers[head] for each in band if head < len(each.numbers)] for head in range(width))
     known = ([number for number in column if number is not None] for column in columns)
-    return tuple(median(column) if column else None for column in known)
+    return tuple(middle(column) if column else None for column in known)
 
 
 def _labels(bands: Sequence[Sequence[Values]]) -> list[Words]:

@@ -134,9 +134,7 @@ def _group_cells(
         pooled = [each for _, own in known for each in own]
         label = say("column.all_sites", count=count(len(pooled)))
         return (_cell(scan, name, label, pooled),)
-    return tuple(
-        _cell(scan, name, join((group.letter, group.times), "list.space"), own) for group, own in known
-    )
+    return tuple(_cell(scan, name, group.short, own) for group, own in known)
 
 
 def _cell(scan: Scan, name: str, label: Words, own: Sequence[Values]) -> HealthCell:
@@ -154,7 +152,7 @@ def _by_group(scan: Scan, name: str, known: Sequence[tuple[SiteGroup, list[Value
     return tuple(
         say(
             "health.group",
-            group=join((group.letter, group.times), "list.space"),
+            group=group.short,
             median=shown(scan, name, found.median),
             ends=ends(scan, name, found) or say("health.same"),
         )

@@ -31,7 +31,7 @@ class Scale:
         if self.high <= self.low:
             return 0.5
         if self.is_log:
-            return log(value / self.low) / log(self.high / self.low)
+            return (log(value) - log(self.low)) / (log(self.high) - log(self.low))
         # Divided before they are subtracted: the difference of two large ends may overflow
         return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 
 from attnprobe.report.page.health.scale import scale_of
-from attnprobe.report.parts.readings import Values
+from attnprobe.report.parts.readings import Values, middle
 
 WIDTH, HEIGHT, MARGIN = 200, 40, 4
 POINTS_DRAWN = 40
@@ -14,11 +13,11 @@ POINTS_DRAWN = 40
 
 def spark(found: Sequence[Values]) -> str:
     """The path of a line through the median of each site in order; "" for fewer than three."""
-    medians = [median(each.known) for each in found]
+    medians = [middle(each.known) for each in found]
     if len(medians) < 3:
         return ""
     size = -(-len(medians) // POINTS_DRAWN)
-    points = [median(medians[start : start + size]) for start in range(0, len(medians), size)]
+    points = [middle(medians[start : start + size]) for start in range(0, len(medians), size)]
     scale = scale_of(points)
     step = WIDTH / (len(points) - 1)
     room = HEIGHT - 2 * MARGIN
