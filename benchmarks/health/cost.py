@@ -1,0 +1,173 @@
+"""What the health probes cost: CPU time against a bare forward and backward of GPT-2 small.
+
+    python -m benchmarks.health.cost --output benchmarks/results/health_cost.json
+
+Both in one process, taking turns. Counted are the instrumented run (which holds a forward and a backward of
+its own) and the stages of the probes that watch it; probes that run the model themselves are listed apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import nn
+
+from attnprobe.records import Probe
+from benchmarks.health.machine import machine
+
+BATCH, LENGTH = 2, 1024
+BAR = 2.0
+OBSERVE = "attnprobe.pipeline.observe"
+
+
+@dataclass(slots=True)
+class Cost:
+    """CPU seconds of one scan's health stages."""
+
+    stages: dict[str, float] = field(default_factory=dict)
+    watchers: dict[str, float] = field(default_factory=dict)  # within the instrumented run
+    failures: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def total(self) -> float:
+        return sum(self.stages.values())
+
+
+def gpt2_small() -> tuple[nn.Module, dict[str, Any]]:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    ids = torch.randint(0, 50257, (BATCH, LENGTH))
+    model = GPT2LMHeadModel(GPT2Config()).eval()
+    return model, {"input_ids": ids, "labels": ids, "use_cache": False}
+
+
+def watching_probes() -> tuple[list[str], list[str]]:
+    """Names of the probes that watch the instrumented run, and of those with runs of their own."""
+    from attnprobe.registry import discover
+
+    found: Iterable[Probe] = (
+        plugin.value for plugin in discover("attnprobe.probes", "probe", group="attnprobe.probes").values()
+    )
+    health = [probe for probe in found if any(metric.topic != "cost" for metric in probe.metrics)]
+    watching = [probe.name for probe in health if probe.watch is not None]
+    return watching, [p.name for p in health if p.watch is None and p.depth == "measured"]
+
+
+def bare_seconds(model: nn.Module, inputs: dict[str, Any]) -> float:
+    """CPU time of forward, loss and backward."""
+    for parameter in model.parameters():
+        parameter.grad = None
+    started = time.process_time()
+    model(**inputs).loss.backward()
+    return time.process_time() - started
+
+
+def scan_cost(model: nn.Module, inputs: dict[str, Any], probes: list[str]) -> Cost:
+    """CPU time of the instrumented run and of every probe's own stage."""
+    import attnprobe
+    from attnprobe.observing.run import Observed, observe
+
+    cost, started = Cost(), {}
+
+    def progress(stage: str, outcome: str, _: float | None) -> None:
+        if outcome == "start":
+            started[stage] = time.process_time()
+        elif stage in (*probes, "instrumented run"):
+            cost.stages[stage] = time.process_time() - started[stage]
+            if outcome.startswith("failed"):
+                cost.failures[stage] = outcome
+
+    def watched(*arguments: Any) -> Observed:
+        observed = observe(*arguments)
+        cost.watchers |= observed.seconds
+        return observed
+
+    with patch(OBSERVE, watched):
+        attnprobe.scan(model, inputs, probes=probes, device="cpu", progress=progress)
+    return cost
+
+
+def compare(repeats: int) -> dict[str, Any]:
+    """Both in turns; medians."""
+    model, inputs = gpt2_small()
+    watching, running = watching_probes()
+    bare_seconds(model, inputs)
+    bare, costs = [], []
+    for _ in range(repeats):
+        bare.append(bare_seconds(model, inputs))
+        costs.append(scan_cost(model, inputs, watching))
+    own = scan_cost(model, inputs, running) if running else Cost()
+    whole = median(cost.total for cost in costs)
+    return {
+        "model": f"GPT-2 small, batch {BATCH}, length {LENGTH}",
+        "bare_seconds": median(bare),
+        "instrumented_seconds": whole,
+        "ratio": whole / median(bare),
+        "bar": BAR,
+        "instrumented_run_seconds": median(cost.stages["instrumented run"] for cost in costs),
+        "watchers_seconds": _medians(costs, lambda cost: cost.watchers),
+        "stages_seconds": _medians(costs, lambda cost: cost.stages),
+        "own_runs_seconds": dict(sorted(own.stages.items(), key=lambda item: -item[1])),
+        "failures": {**costs[-1].failures, **own.failures},
+    }
+
+
+def _medians(costs: list[Cost], part: Callable[[Cost], dict[str, float]]) -> dict[str, float]:
+    names = dict.fromkeys(name for cost in costs for name in part(cost))
+    found = {name: median(part(cost).get(name, 0.0) for cost in costs) for name in names}
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def table(row: dict[str, Any]) -> str:
+    """The result as Markdown."""
+    lines = [
+        f"{row['model']}: bare forward and backward {row['bare_seconds']:.2f} CPU-s; instrumented run and "
+        f"health probes {row['instrumented_seconds']:.2f} CPU-s: {row['ratio']:.2f}× (bar {row['bar']:g}×).",
+        "",
+        "| probe | in the instrumented run, CPU-s | in its own stage, CPU-s |",
+        "|---|---|---|",
+    ]
+    watchers, stages = row["watchers_seconds"], row["stages_seconds"]
+    names = sorted({*watchers, *stages} - {"instrumented run"}, key=lambda n: -_of(row, n))
+    lines += [f"| {n} | {watchers.get(n, 0.0):.3f} | {stages.get(n, 0.0):.3f} |" for n in names]
+    lines += ["", "Probes with runs of their own, CPU-s: " + _listed(row["own_runs_seconds"])]
+    lines += [f"{name}: {outcome}" for name, outcome in row["failures"].items()]
+    return "\n".join(lines)
+
+
+def _of(row: dict[str, Any], name: str) -> float:
+    return float(row["watchers_seconds"].get(name, 0.0) + row["stages_seconds"].get(name, 0.0))
+
+
+def _listed(seconds: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.2f}" for name, value in seconds.items()) or "none"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--output", type=Path)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    row = compare(arguments.repeats)
+    print(table(row))
+    if arguments.output:
+        arguments.output.write_text(json.dumps({"machine": machine(), **row}, indent=1) + "\n")
+        arguments.output.with_suffix(".md").write_text(table(row) + "\n")
+
+
+if __name__ == "__main__":
+    main()
