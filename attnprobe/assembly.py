@@ -25,6 +25,7 @@ from attnprobe.records import (
     Prediction,
     Probe,
     ProbeResult,
+    Remedy,
     Scan,
     ScanOptions,
     Stage,
@@ -56,6 +57,7 @@ class Findings:
     predictions: list[Prediction] = field(default_factory=list)
     checks: list[CrossCheck] = field(default_factory=list)
     unknown: list[UnknownOp] = field(default_factory=list)
+    remedies: list[Remedy] = field(default_factory=list)
 
     def add(self, probe: Probe, result: ProbeResult) -> str:
         """Keep a probe's result; returns a few words on it."""
@@ -68,10 +70,16 @@ class Findings:
         self.predictions += result.predictions
         self.checks += result.cross_checks
         self.unknown += result.unknown_ops
+        self.remedies += result.remedies
         self.notes += result.notes
-        numbers = (
-            len(result.measurements) + len(result.curves) + len(result.predictions) + len(result.cross_checks)
+        counted = (
+            result.measurements,
+            result.curves,
+            result.predictions,
+            result.cross_checks,
+            result.remedies,
         )
+        numbers = sum(map(len, counted))
         return f"{numbers} numbers" if numbers else "nothing to measure"
 
     def skip(self, probes: Sequence[Probe], reason: str) -> None:
@@ -115,6 +123,7 @@ def assemble(
         predictions=tuple(found.predictions),
         cross_checks=tuple(found.checks),
         unknown_ops=tuple(found.unknown),
+        remedies=tuple(found.remedies),
         blind_spots=trace.blind_spots,
         not_measured=tuple(found.missing),
         stages=tuple(stages),

@@ -452,6 +452,19 @@ class UnknownOp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """What one change, made to a copy of the model, did to one number. Both were measured on one batch."""
+
+    name: str  # "residual"
+    change: str  # what was done, in a sentence
+    sites: tuple[str, ...]  # to which of them
+    metric: str
+    site: str  # where the metric is read; "": the whole model
+    before: Number | None  # None: it could not be measured
+    after: Number | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
     """What one probe found out."""
 
@@ -463,6 +476,7 @@ class ProbeResult:
     predictions: tuple[Prediction, ...] = ()
     cross_checks: tuple[CrossCheck, ...] = ()
     unknown_ops: tuple[UnknownOp, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -621,6 +635,7 @@ class Scan:
     predictions: tuple[Prediction, ...] = ()
     cross_checks: tuple[CrossCheck, ...] = ()
     unknown_ops: tuple[UnknownOp, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
     blind_spots: tuple[BlindSpot, ...] = ()
     not_measured: tuple[NotMeasured, ...] = ()
     findings: tuple[Finding, ...] = ()
