@@ -9,11 +9,11 @@ from sample_scans import empty_scan, gpt_scan, gpt_site
 from attnprobe.records import Curve, HeadMatrix, NotMeasured
 from attnprobe.report.page.attention import attention
 from attnprobe.report.page.growth import charts
-from attnprobe.report.page.health.heads import HEADS_IN_A_BLOCK, NUMBERS_LISTED
+from attnprobe.report.page.health.heads import HEADS_IN_A_BLOCK
 from attnprobe.report.page.health.maps import ROWS_DRAWN, heat_map, shaded
 from attnprobe.report.page.health.pairs import pairs
 from attnprobe.report.page.health.scale import Scale, scale_of
-from attnprobe.report.page.health.section import health
+from attnprobe.report.page.health.section import MERGED, health
 from attnprobe.report.page.health.spark import spark
 from attnprobe.report.page.instances import metric_table
 from attnprobe.report.page.method import method
@@ -47,6 +47,10 @@ def only_row(scan):
     (topic,) = health(scan).topics
     (row,) = topic.rows
     return row
+
+
+def all_rows(content):
+    return [row for topic in content.topics for row in (*topic.rows, *topic.more)]
 
 
 def test_a_reading_is_taken_over_all_heads_and_says_where_its_ends_are():
@@ -114,11 +118,11 @@ def test_sites_without_a_number_are_counted_with_the_reason():
 
 def test_random_inputs_are_announced_and_their_metrics_marked():
     assert english(health(health_scan()).banner).startswith("The inputs were random. 37 metrics")
-    rows = [row for topic in health(health_scan()).topics for row in topic.rows]
+    rows = all_rows(health(health_scan()))
     assert sum(row.is_doubtful for row in rows) == 37
     given = health(health_scan("given"))
     assert given.banner == ""
-    assert not any(row.is_doubtful for topic in given.topics for row in topic.rows)
+    assert not any(row.is_doubtful for row in all_rows(given))
 
 
 def test_headline_metrics_are_the_first_figures_and_the_first_rows():
@@ -127,6 +131,14 @@ def test_headline_metrics_are_the_first_figures_and_the_first_rows():
         "Norm of", "Importa", "Entropy", "Error o", "Leak nu"
     ]  # fmt: skip
     assert content.topics[0].rows[0].key == "gradients_measure_0"
+
+
+def test_a_topic_of_many_metrics_shows_its_headlines_first():
+    gradients, *_, correctness = health(health_scan()).topics
+    assert [row.key for row in gradients.rows] == ["gradients_measure_0"]
+    assert english(gradients.more_title) == "20 further metrics"
+    assert len(gradients.more) == 20
+    assert (len(correctness.rows), correctness.more) == (2, ())  # few enough to be seen at once
 
 
 def test_health_stays_out_of_the_tables_of_cost():
@@ -218,8 +230,7 @@ def test_many_heads_have_smaller_cells_without_numbers():
 
 
 def test_all_maps_together_fit_on_the_page():
-    (topic, *_) = health(wide_health_scan(200)).topics
-    drawing = next(row.map for row in topic.rows if row.map)
+    drawing = next(row.map for row in all_rows(health(wide_health_scan(200))) if row.map)
     assert len(drawing.rows) <= ROWS_DRAWN
     assert "each row is the median of" in english(drawing.note)
 
@@ -296,7 +307,7 @@ def test_sites_beyond_the_page_s_room_are_counted():
     assert 0 < len(content.sites) < 100
     assert english(content.note) == f"Showing {len(content.sites)} of 100. All of them are in the saved scan."
     each = sum(len(block.split()) for block in content.sites[0].blocks)
-    assert len(content.sites) * each < 1.2 * NUMBERS_LISTED  # names and heads are words too
+    assert len(content.sites) * each < 1.2 * MERGED.numbers  # names and heads are words too
 
 
 @pytest.mark.parametrize("value", [1e24, 1e308, 0, -0.0, 5e-324, -1, None])

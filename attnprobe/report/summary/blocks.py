@@ -108,11 +108,17 @@ def doubts(scan: Scan, voice: Voice) -> RenderableType:
         times = say("term.times", name=safe(op.name), count=str(op.count))
         lines.append(_labelled(voice, say("term.no_formula"), times, safe(op.remedy, 200)))
     for gap in _widest(scan):
-        names = join(tuple(metric_title(scan, name) for name in gap.metrics[:NAMES_SHOWN]))
-        if len(gap.metrics) > NAMES_SHOWN:
-            names = say("list.and_more", names=names, count=str(len(gap.metrics) - NAMES_SHOWN))
-        lines.append(_labelled(voice, say("term.not_measured"), names, safe(gap.reason, 200)))
+        lines.append(_labelled(voice, say("term.not_measured"), _missing(scan, gap), safe(gap.reason, 200)))
     return Group(*lines)
+
+
+def _missing(scan: Scan, gap: Gap) -> Words:
+    """The first few metrics of a gap; of many of health, only their number."""
+    if len(gap.metrics) > 1 and all(is_health(scan, name) for name in gap.metrics):
+        return say("term.metrics", count=len(gap.metrics))
+    names = join(tuple(metric_title(scan, name) for name in gap.metrics[:NAMES_SHOWN]))
+    more = len(gap.metrics) - NAMES_SHOWN
+    return say("list.and_more", names=names, count=str(more)) if more > 0 else names
 
 
 def _widest(scan: Scan) -> tuple[Gap, ...]:

@@ -17,7 +17,6 @@ from attnprobe.report.parts.names import shown
 from attnprobe.report.parts.readings import health_metrics
 from attnprobe.report.parts.safe_text import safe
 
-NUMBERS_LISTED = 20_000  # on the page
 HEADS_IN_A_BLOCK = 16
 _EXPONENT = re.compile(r"e\+?(-?)0*(?=\d)")
 
@@ -40,10 +39,10 @@ class Heads:
     note: Words
 
 
-def site_anchors(scan: Scan) -> Mapping[str, str]:
-    """The anchors of the sites that have a table on the page, by site."""
+def site_anchors(scan: Scan, limit: int) -> Mapping[str, str]:
+    """The anchors of the sites that are listed, by site: the first ones, up to so many numbers."""
     anchors: dict[str, str] = {}
-    left, metrics = NUMBERS_LISTED, health_metrics(scan)
+    left, metrics = limit, health_metrics(scan)
     for place, site in enumerate(scan.sites):
         names = _known(metrics, site)
         left -= sum(1 + len(site.head_metrics.get(name, ())) for name in names)

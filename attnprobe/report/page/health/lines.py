@@ -34,7 +34,9 @@ from attnprobe.report.parts.readings import topic_metrics
 
 SITES_NEEDED = 3  # for a line over depth
 STACKS_DRAWN = 3
+ROLES_NEEDED = 3  # for a chart of query, key, value and output
 _ROLES = {"query": "Q", "key": "K", "value": "V", "output": "O"}
+_ROLES |= {"q proj": "Q", "k proj": "K", "v proj": "V", "o proj": "O"}
 _ROLE = re.compile(rf"(?<![a-z])({'|'.join(_ROLES)})(?![a-z])")
 
 
@@ -86,7 +88,7 @@ def _families(scan: Scan, topic: Topic) -> Iterator[tuple[str, ...]]:
             kind = _ROLE.sub("…", name.replace("_", " "))
             found.setdefault((kind, scan.metrics[name].unit), []).append(name)
     for names in found.values():
-        if len(names) > 1:
+        if len(names) >= ROLES_NEEDED:
             yield tuple(sorted(names, key=lambda name: list(_ROLES).index(_role(name))))
 
 

@@ -39,6 +39,7 @@ class HealthRow:
     title: Words
     key: str  # in the JSON
     kind: Text  # unit and exactness
+    is_headline: bool
     is_doubtful: bool  # it describes data, and the data was random
     cells: tuple[HealthCell, ...]
     method: str
@@ -79,6 +80,7 @@ def health_row(scan: Scan, name: str, around: Surroundings) -> HealthRow | None:
         title=metric_title(scan, name),
         key=safe(name),
         kind=join((unit, say(f"exactness.{metric.exactness}")), "list.dot"),
+        is_headline=metric.headline,
         is_doubtful=is_doubtful(scan, name),
         cells=cells,
         method=safe(metric.method, 1000),

@@ -10,7 +10,7 @@ from attnprobe.report.page.charts import Chart
 from attnprobe.report.page.elements import Fact
 from attnprobe.report.page.health.heads import Heads, heads, site_anchors
 from attnprobe.report.page.health.lines import depth_charts, length_chart
-from attnprobe.report.page.health.maps import HEADS_WITH_NUMBERS
+from attnprobe.report.page.health.maps import HEADS_WITH_NUMBERS, ROWS_DRAWN
 from attnprobe.report.page.health.rows import HealthRow, Surroundings, ends, health_row
 from attnprobe.report.parts.catalogue import Text, Words, join, say
 from attnprobe.report.parts.names import metric_title, shown
@@ -28,8 +28,21 @@ from attnprobe.report.parts.safe_text import safe
 from attnprobe.report.parts.sites import site_groups
 
 FIGURES_SHOWN = 8
-CELLS_DRAWN, CELLS_WITH_NUMBERS = 60_000, 20_000  # in all heat maps of the page
-FEWEST_ROWS = 8
+ROWS_AT_A_GLANCE = 6  # of a topic
+FEWEST_ROWS = 8  # of a map
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much of a page health may take."""
+
+    cells_with_numbers: int  # in all heat maps
+    cells: int  # where they are too small for numbers
+    numbers: int  # in the lists of single sites
+
+
+WHOLE = Room(40_000, 100_000, 40_000)
+MERGED = Room(16_000, 40_000, 14_000)  # where there are so many sites that rows stand for several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +54,8 @@ class TopicPart:
     lead: Text
     charts: tuple[Chart, ...]
     rows: tuple[HealthRow, ...]
+    more: tuple[HealthRow, ...]  # of a topic with many: those that are no headlines
+    more_title: Words
     missing: Words  # the metrics of which nothing is known
 
 
@@ -56,15 +71,15 @@ class Health:
     @property
     def is_empty(self) -> bool:
         """No number of health is known."""
-        return not any(topic.rows for topic in self.topics)
+        return not self.topics
 
 
 def health(scan: Scan) -> Health:
     """The section."""
     groups = site_groups(scan)
-    anchors = site_anchors(scan)
-    charts = _length_charts(scan)
-    around = Surroundings(groups, anchors, _map_rows(scan), charts)
+    room = MERGED if len(scan.sites) > ROWS_DRAWN else WHOLE
+    anchors = site_anchors(scan, room.numbers)
+    around = Surroundings(groups, anchors, _map_rows(scan, room), _length_charts(scan))
     letters = {site.id: group.letter for group in groups for site in group.sites}
     topics: list[TopicPart] = []
     for topic in HEALTH:
@@ -83,6 +98,9 @@ def _topic(scan: Scan, topic: Topic, around: Surroundings, start: int) -> tuple[
     rows = tuple(row for name in names if (row := health_row(scan, name, around)))
     if not rows:
         return ()
+    first = [row for row in rows if row.is_headline]
+    shown_rows = tuple(first) if first and len(rows) > ROWS_AT_A_GLANCE else rows
+    more = tuple(row for row in rows if row not in shown_rows)
     missing = tuple(safe(name) for name in names if not has_numbers(scan, name))
     return (
         TopicPart(
@@ -90,7 +108,9 @@ def _topic(scan: Scan, topic: Topic, around: Surroundings, start: int) -> tuple[
             title=say(f"topic.{topic}"),
             lead=say(f"topic_lead.{topic}"),
             charts=depth_charts(scan, topic, start),
-            rows=rows,
+            rows=shown_rows,
+            more=more,
+            more_title=say("health.more", count=len(more)),
             missing=join(missing) if missing else "",
         ),
     )
@@ -113,15 +133,15 @@ def _figure(scan: Scan, name: str) -> Fact:
     return Fact(metric_title(scan, name), shown(scan, name, value), ends(scan, name, found))
 
 
-def _map_rows(scan: Scan) -> int:
+def _map_rows(scan: Scan, room: Room) -> int:
     """How many rows each heat map may have, so that all of them fit on the page."""
     heads_of: dict[str, int] = {}
     for site in scan.sites:
         for name, numbers in site.head_metrics.items():
             heads_of[name] = max(heads_of.get(name, 0), len(numbers))
     is_numbered = max(heads_of.values(), default=0) <= HEADS_WITH_NUMBERS
-    room = CELLS_WITH_NUMBERS if is_numbered else CELLS_DRAWN
-    return max(room // max(sum(heads_of.values()), 1), FEWEST_ROWS)
+    cells = room.cells_with_numbers if is_numbered else room.cells
+    return max(cells // max(sum(heads_of.values()), 1), FEWEST_ROWS)
 
 
 def _length_charts(scan: Scan) -> Mapping[str, Chart]:
