@@ -99,6 +99,7 @@ def _join(scene: Scene, cores: list[Core]) -> Core:
         q_len=sum(core.q_len for core in cores) if by_position else first.q_len,
         kv_len=max(core.kv_len for core in cores),
         parts=tuple(cores),
+        operands={},
         notes=(*first.notes, f"{blocks} {unit} computed one after another"),
     )
 

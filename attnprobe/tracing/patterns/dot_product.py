@@ -10,7 +10,7 @@ to a product of two computed tensors. Then the axes tell what was summed over wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from attnprobe.records import Core, Role
 from attnprobe.tracing.axes.algebra import Dim, flat, size_of
@@ -20,18 +20,10 @@ from attnprobe.tracing.reading.denominator import denominator
 from attnprobe.tracing.reading.heads import is_scrambled, positions_in, split
 from attnprobe.tracing.reading.lineage import Path, walk_back
 from attnprobe.tracing.reading.operands import prescale
+from attnprobe.tracing.reading.product_operands import linear_operands, scores_operands
 from attnprobe.tracing.reading.roles import role_of
 from attnprobe.tracing.reading.scene import Pattern, Scene
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """One operand of a product: its tensor, the dims it sums, the dims only it has."""
-
-    tensor: int
-    contracted: tuple[Dim, ...]
-    free: tuple[Dim, ...]  # as the product's output names them
-    own: tuple[Dim, ...]  # as the operand names them
+from attnprobe.tracing.reading.sides import Side, other_dims, product_ops, sides
 
 
 def find(scene: Scene) -> list[Core]:
@@ -42,7 +34,7 @@ def find(scene: Scene) -> list[Core]:
         second = scene.contractions[index]
         if index in scene.claimed or index >= scene.end:
             continue
-        for weights, values in _sides(second):
+        for weights, values in sides(second):
             core = _core(scene, second, weights, values)
             if core is None or core.score_ops[0] in claimed_scores:
                 continue
@@ -53,13 +45,7 @@ def find(scene: Scene) -> list[Core]:
     return cores
 
 
-def _sides(product: Contraction) -> tuple[tuple[_Side, _Side], tuple[_Side, _Side]]:
-    left = _Side(product.lhs, product.lhs_contracted, product.lhs_free, product.lhs_own)
-    right = _Side(product.rhs, product.rhs_contracted, product.rhs_free, product.rhs_own)
-    return (left, right), (right, left)
-
-
-def _core(scene: Scene, second: Contraction, weights: _Side, values: _Side) -> Core | None:
+def _core(scene: Scene, second: Contraction, weights: Side, values: Side) -> Core | None:
     if not scene.is_data(weights.tensor) or not scene.tensors[values.tensor].needs_weights:
         return None
     if second.contracted_size < 2 and not weights.contracted:
@@ -76,9 +62,9 @@ def _core(scene: Scene, second: Contraction, weights: _Side, values: _Side) -> C
         return None
     sums_positions = not _is_width(scene, first.lhs_contracted, first)
     if "softmax" in path.normalisers or _is_scores(scene, first, path, values, sums_positions):
-        return _scores_core(scene, first, second, values, path)
+        return _scores_core(scene, first, second, (weights, values), path)
     if sums_positions and _is_state(scene, first, path, values):
-        return _linear_core(scene, first, second, values, path)
+        return _linear_core(scene, first, second, (weights, values), path)
     return None
 
 
@@ -104,7 +90,7 @@ def _free_are_widths(scene: Scene, product: Contraction) -> bool:
     return len(frees) >= 2 and all(scene.is_width(dim) for dim in frees)
 
 
-def _is_scores(scene: Scene, first: Contraction, path: Path, values: _Side, sums_positions: bool) -> bool:
+def _is_scores(scene: Scene, first: Contraction, path: Path, values: Side, sums_positions: bool) -> bool:
     """Scores without a softmax: both products' summed axes must fit, since nothing else marks them."""
     if sums_positions or not path.summed:
         return False
@@ -118,7 +104,7 @@ def _is_scores(scene: Scene, first: Contraction, path: Path, values: _Side, sums
     )
 
 
-def _is_state(scene: Scene, first: Contraction, path: Path, queries: _Side) -> bool:
+def _is_state(scene: Scene, first: Contraction, path: Path, queries: Side) -> bool:
     """A state kᵀv: free dims are two widths, the summed one the keys' width, met by the queries' width."""
     if not path.summed or not all(scene.is_weight_axis(axis) for axis in path.summed):
         return False
@@ -138,11 +124,11 @@ class _Counts:
     is_scrambled: bool
 
 
-def _counts(scene: Scene, query: _Side, key: _Side) -> _Counts:
-    q_own, q_folded = positions_in(scene, flat(query.free), query.contracted)
-    k_own, _ = positions_in(scene, flat(key.free), key.contracted)
+def _counts(scene: Scene, query: Side, key: Side) -> _Counts:
+    q_own, q_folded = positions_in(scene, flat(query.own), query.contracted)
+    k_own, _ = positions_in(scene, flat(key.own), key.contracted)
     scrambled = is_scrambled(scene, flat(query.own), query.contracted)
-    q_dims, k_dims = (*_operand_dims(scene, query), q_folded), _operand_dims(scene, key)
+    q_dims, k_dims = (*other_dims(scene, query), q_folded), other_dims(scene, key)
     q_part = split(scene, q_dims, query.contracted, (q_own,), windows_are_heads=scrambled)
     k_part = split(scene, k_dims, key.contracted, (k_own,), windows_are_heads=scrambled)
     heads = max(q_part.heads, k_part.heads)
@@ -157,20 +143,23 @@ def _counts(scene: Scene, query: _Side, key: _Side) -> _Counts:
     )
 
 
-def _scores_core(scene: Scene, first: Contraction, second: Contraction, values: _Side, path: Path) -> Core:
-    left, right = _sides(first)[0]
+def _scores_core(
+    scene: Scene, first: Contraction, second: Contraction, meeting: tuple[Side, Side], path: Path
+) -> Core:
+    weights, values = meeting
+    left, right = sides(first)[0]
     key, query = (right, left) if _carries(right, path.summed) else (left, right)
     counts = _counts(scene, query, key)
     sums_features = _is_width(scene, first.lhs_contracted, first)
     channel = any(scene.is_weight_axis(axis) for axis in path.summed) and not sums_features
     scale, note = _scale(scene, path, query, key)
     mixed = ("heads are cut from tokens and features mixed together",) if counts.is_scrambled else ()
-    return Core(
+    core = Core(
         mechanism="channel" if channel else "talking_heads" if path.mixes_heads else "dot_product",
         normaliser=_normaliser(path),
         role=_role(scene, query, key, channel),
-        score_ops=(first.op,),
-        value_ops=(second.op,),
+        score_ops=product_ops(scene, first),
+        value_ops=product_ops(scene, second),
         inner_ops=tuple(reversed(path.ops)),
         query=query.tensor,
         key=key.tensor,
@@ -191,21 +180,33 @@ def _scores_core(scene: Scene, first: Contraction, second: Contraction, values: 
         kernel=_kernel(scene, first),
         notes=(*note, *mixed),
     )
+    found = scores_operands(
+        scene,
+        core,
+        (first, second),
+        (query, key, weights, values),
+        path,
+        windows_are_heads=counts.is_scrambled,
+    )
+    return replace(core, operands=found)
 
 
-def _linear_core(scene: Scene, first: Contraction, second: Contraction, queries: _Side, path: Path) -> Core:
-    left, right = _sides(first)[0]
+def _linear_core(
+    scene: Scene, first: Contraction, second: Contraction, meeting: tuple[Side, Side], path: Path
+) -> Core:
+    state, queries = meeting
+    left, right = sides(first)[0]
     key, value = (left, right) if _carries(left, path.summed) else (right, left)
-    q_dims = _operand_dims(scene, queries)
+    q_dims = other_dims(scene, queries)
     q_own = flat(queries.free)
     part = split(scene, q_dims, queries.contracted, (q_own,))
-    k_part = split(scene, _operand_dims(scene, key), key.free, key.contracted)
-    return Core(
+    k_part = split(scene, other_dims(scene, key), key.free, key.contracted)
+    core = Core(
         mechanism="linear",
         normaliser="none",
         role=_linear_role(scene, q_own, key),
-        score_ops=(first.op,),
-        value_ops=(second.op,),
+        score_ops=product_ops(scene, first),
+        value_ops=product_ops(scene, second),
         inner_ops=(*reversed(path.ops), *denominator(scene, second, queries.tensor)),
         query=queries.tensor,
         key=key.tensor,
@@ -225,22 +226,15 @@ def _linear_core(scene: Scene, first: Contraction, second: Contraction, queries:
         is_causal_flag=any(scene.ops[i].name.startswith(("aten.cumsum", "aten.tril")) for i in path.ops),
         kernel=_kernel(scene, first),
     )
+    found = linear_operands(scene, core, (first, second), (key, value, state, queries))
+    return replace(core, operands=found)
 
 
-def _carries(side: _Side, axes: frozenset[int]) -> bool:
+def _carries(side: Side, axes: frozenset[int]) -> bool:
     return any(axis in axes for dim in side.free for axis, _, _ in dim)
 
 
-def _operand_dims(scene: Scene, side: _Side) -> tuple[Dim, ...]:
-    """Dims of an operand that are neither summed nor its positions: samples, windows, heads."""
-    rest = list(scene.label(side.tensor).dims)
-    for dim in (*side.contracted, *side.own):
-        if dim in rest:
-            rest.remove(dim)
-    return tuple(rest)
-
-
-def _role(scene: Scene, query: _Side, key: _Side, channel: bool) -> Role:
+def _role(scene: Scene, query: Side, key: Side, channel: bool) -> Role:
     if channel:
         return "channel"
     if scene.is_weight(key.tensor):
@@ -260,7 +254,7 @@ def _single(scene: Scene, query: int, key: int) -> Role:
     return role_of(scene, query, key, -2 if rank >= 2 else -1)
 
 
-def _linear_role(scene: Scene, q_own: Dim, key: _Side) -> Role:
+def _linear_role(scene: Scene, q_own: Dim, key: Side) -> Role:
     return "self" if any(scene.related(q_own, dim) for dim in key.contracted) or not q_own else "cross"
 
 
@@ -272,7 +266,7 @@ def _normaliser(path: Path) -> str:
     return path.normalisers[-1] if path.normalisers else "none"
 
 
-def _scale(scene: Scene, path: Path, query: _Side, key: _Side) -> tuple[float | None, tuple[str, ...]]:
+def _scale(scene: Scene, path: Path, query: Side, key: Side) -> tuple[float | None, tuple[str, ...]]:
     q_factor, q_found = prescale(scene, query.tensor)
     k_factor, k_found = prescale(scene, key.tensor)
     if path.scale is None or q_factor is None or k_factor is None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from attnprobe.records import Core, Op, Tensor
 from attnprobe.tracing.axes.labelling import argument, short_name
 from attnprobe.tracing.reading.biases import masks_inside
+from attnprobe.tracing.reading.fused_operands import fused_operands, sequence_first_operands
 from attnprobe.tracing.reading.heads import split
 from attnprobe.tracing.reading.operands import prescale
 from attnprobe.tracing.reading.roles import role_of
@@ -73,7 +75,7 @@ def _sdpa(scene: Scene, op: Op) -> Core:
     leading = query.numel // max(query.shape[-1] * query.shape[-2], 1)
     heads, kv_heads = _heads(query.shape, key.shape, q_part.heads, k_part.heads, k_part.repeats)
     scale, notes = _scale(scene, op, query)
-    return Core(
+    core = Core(
         mechanism="dot_product",
         normaliser="softmax",
         role=role_of(scene, query.id, key.id, -2),
@@ -99,6 +101,7 @@ def _sdpa(scene: Scene, op: Op) -> Core:
         kernel=op.name.rsplit(".", 1)[0],
         notes=notes,
     )
+    return replace(core, operands=fused_operands(scene, core))
 
 
 def _scale(scene: Scene, op: Op, query: Tensor) -> tuple[float | None, tuple[str, ...]]:
@@ -130,7 +133,7 @@ def _heads(
 def _sequence_first(scene: Scene, op: Op) -> Core:
     """query [B, L, H, D] (or packed [tokens, H, D]), as flash-attn and xformers lay it out."""
     query, key, value = (scene.tensors[t] for t in op.inputs[:3])
-    return Core(
+    core = Core(
         mechanism="dot_product",
         normaliser="softmax",
         role=role_of(scene, query.id, key.id, -3),
@@ -156,6 +159,7 @@ def _sequence_first(scene: Scene, op: Op) -> Core:
         kernel=op.name.rsplit(".", 1)[0],
         notes=("an extension's op: its mask and dropout are not read",),
     )
+    return replace(core, operands=sequence_first_operands(scene, core))
 
 
 def _native_mha(scene: Scene, op: Op) -> Core:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from attnprobe.tracing.axes.algebra import Dim, Factor, axes_of, flat
+from attnprobe.tracing.reading.letters import COPY, batch_letter
 from attnprobe.tracing.reading.scene import Scene
 
 
@@ -28,28 +29,14 @@ def split(
     *,
     windows_are_heads: bool = False,
 ) -> Split:
-    """Sort the factors of batch-like dims.
-
-    A factor of a weight's rows, or of the axis that the width is cut from, counts heads; one of the axis that
-    the positions are cut from counts windows; a broadcast one counts copies; the rest are samples.
-    """
+    """Sort the factors of batch-like dims by what they count, see `batch_letter`."""
     width_axes = axes_of(width)
-    position_roots = {root for dim in positions for root in scene.axes.roots(dim)}
-    batch = windows = heads = repeats = 1
-    for axis, size, _ in flat(dims):
-        record = scene.axes.all[axis]
-        if record.kind == "broadcast":
-            repeats *= size
-        elif axis in width_axes or scene.is_weight_axis(axis):
-            heads *= size
-        elif record.roots & position_roots:
-            if windows_are_heads:
-                heads *= size
-            else:
-                windows *= size
-        else:
-            batch *= size
-    return Split(batch, windows, heads, repeats)
+    position_roots = frozenset(root for dim in positions for root in scene.axes.roots(dim))
+    counts = {"n": 1, "w": 1, "h": 1, COPY: 1}
+    for factor in flat(dims):
+        letter = batch_letter(scene, factor, width_axes, position_roots)
+        counts["h" if letter == "w" and windows_are_heads else letter] *= factor[1]
+    return Split(counts["n"], counts["w"], counts["h"], counts[COPY])
 
 
 def positions_in(scene: Scene, dim: Dim, width: Iterable[Dim]) -> tuple[Dim, Dim]:

@@ -26,6 +26,7 @@ class Path:
 
     ops: list[int] = field(default_factory=list)
     normalisers: list[str] = field(default_factory=list)
+    normalised: list[tuple[str, int, int]] = field(default_factory=list)  # (normaliser, its op, what enters)
     scale: float | None = 1.0  # None: a learned or unknown factor
     is_scaled: bool = False
     dropout: float = 0.0
@@ -132,6 +133,7 @@ def _note(scene: Scene, op: Op, carrier: int, path: Path) -> None:
     normaliser = _normaliser(scene, op, carrier)
     if normaliser:
         path.normalisers.append(normaliser)
+        path.normalised.append((normaliser, op.index, carrier))
     elif name in _SCALES:
         _scale_by(scene, op, carrier, path)
     elif name in _DROPOUTS:

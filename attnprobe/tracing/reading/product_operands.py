@@ -1,0 +1,125 @@
+"""The operands of attention that is made of two products."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attnprobe.records import Core, Operand
+from attnprobe.tracing.axes.labelling import Contraction, short_name
+from attnprobe.tracing.reading.layouts import (
+    Half,
+    Layout,
+    batch_of,
+    looked_up,
+    operands,
+    plain_pieces,
+    position_pieces,
+    read_product,
+)
+from attnprobe.tracing.reading.letters import Naming
+from attnprobe.tracing.reading.lineage import Path
+from attnprobe.tracing.reading.scene import Scene
+from attnprobe.tracing.reading.sides import Side
+
+
+def scores_operands(
+    scene: Scene,
+    core: Core,
+    products: tuple[Contraction, Contraction],
+    sides: tuple[Side, Side, Side, Side],
+    path: Path,
+    *,
+    windows_are_heads: bool,
+) -> Mapping[str, Operand]:
+    """Of normalise(query keyᵀ) value.
+
+    Args:
+        products: That of the scores and that with the values.
+        sides: Query and key of the first, weights and values of the second.
+        windows_are_heads: Heads were cut from the tokens.
+    """
+    query, key, weights, values = sides
+    first = read_product(
+        scene,
+        products[0],
+        _half(scene, query, "d", position_pieces(query, "l"), windows_are_heads=windows_are_heads),
+        _half(scene, key, "d", position_pieces(key, "s"), windows_are_heads=windows_are_heads),
+    )
+    layouts = {"query": (query.tensor, first.one), "key": (key.tensor, first.other)}
+    entering = normaliser_input(scene, path)
+    if entering is not None:
+        layouts["scores"] = (entering, looked_up(scene, first.naming, scene.label(entering).dims))
+    layouts.update(value_layouts(scene, products[1], weights, values, first.naming))
+    return operands(core, layouts)
+
+
+def value_layouts(
+    scene: Scene, second: Contraction, weights: Side, values: Side, naming: Naming
+) -> dict[str, tuple[int, Layout | None]]:
+    """Of weights, values and output, given the names of the axes of the scores."""
+    one = Half(
+        weights, "s", looked_up(scene, naming, weights.own), lambda dim: looked_up(scene, naming, [dim])[0]
+    )
+    reading = read_product(scene, second, one, _half(scene, values, "s", plain_pieces(values, "d")))
+    output = looked_up(scene, reading.naming, scene.label(second.output).dims)
+    return {
+        "weights": (weights.tensor, reading.one),
+        "value": (values.tensor, reading.other),
+        "output": (second.output, output),
+    }
+
+
+def linear_operands(
+    scene: Scene,
+    core: Core,
+    products: tuple[Contraction, Contraction],
+    sides: tuple[Side, Side, Side, Side],
+) -> Mapping[str, Operand]:
+    """Of query (keyᵀ value).
+
+    Args:
+        products: That of the state and that with the queries.
+        sides: Key and value of the first, state and queries of the second.
+    """
+    key, value, state, query = sides
+    first = read_product(
+        scene,
+        products[0],
+        _half(scene, key, "s", plain_pieces(key, "d")),
+        _half(scene, value, "s", plain_pieces(value, "d")),
+    )
+    naming = first.naming
+    held = Half(state, "d", plain_pieces(state, "d"), lambda dim: looked_up(scene, naming, [dim])[0])
+    second = read_product(scene, products[1], held, _half(scene, query, "d", position_pieces(query, "l")))
+    output = looked_up(scene, second.naming, scene.label(products[1].output).dims)
+    return operands(
+        core,
+        {
+            "query": (query.tensor, second.other),
+            "key": (key.tensor, first.one),
+            "value": (value.tensor, first.other),
+            "output": (products[1].output, output),
+        },
+    )
+
+
+def normaliser_input(scene: Scene, path: Path) -> int | None:
+    """The tensor that enters the normaliser, before its largest entries are taken off to keep exp finite."""
+    names = [name for name, _, _ in path.normalised]
+    if not names:
+        return None
+    if "softmax" in names:
+        return path.normalised[names.index("softmax")][2]
+    if "exp" not in names or "sum" not in names:
+        return path.normalised[-1][2]
+    _, index, tensor = path.normalised[names.index("exp")]
+    shift = scene.maker(tensor, index)
+    if shift is not None and shift.index in path.ops and short_name(shift.name).rstrip("_") == "sub":
+        return shift.inputs[0]
+    return tensor
+
+
+def _half(scene: Scene, side: Side, summed: str, free: Layout, *, windows_are_heads: bool = False) -> Half:
+    """An operand whose batch-like dims are told by what they descend from."""
+    width, positions = (side.contracted, side.own) if summed == "d" else (side.own, side.contracted)
+    return Half(side, summed, free, batch_of(scene, width, positions, windows_are_heads=windows_are_heads))
