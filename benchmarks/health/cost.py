@@ -43,13 +43,16 @@ class Cost:
         return sum(self.stages.values())
 
 
-def gpt2_small() -> tuple[nn.Module, dict[str, Any]]:
-    from transformers import GPT2Config, GPT2LMHeadModel
+def gpt2_small(*, with_loss: bool) -> tuple[nn.Module, dict[str, Any]]:
+    """With its language-modelling loss, or without a loss of its own (then a random projection stands in)."""
+    from transformers import GPT2Config, GPT2LMHeadModel, GPT2Model
 
     torch.manual_seed(0)
     ids = torch.randint(0, 50257, (BATCH, LENGTH))
-    model = GPT2LMHeadModel(GPT2Config()).eval()
-    return model, {"input_ids": ids, "labels": ids, "use_cache": False}
+    if with_loss:
+        model: nn.Module = GPT2LMHeadModel(GPT2Config()).eval()
+        return model, {"input_ids": ids, "labels": ids, "use_cache": False}
+    return GPT2Model(GPT2Config()).eval(), {"input_ids": ids, "use_cache": False}
 
 
 def watching_probes() -> tuple[list[str], list[str]]:
@@ -69,7 +72,11 @@ def bare_seconds(model: nn.Module, inputs: dict[str, Any]) -> float:
     for parameter in model.parameters():
         parameter.grad = None
     started = time.process_time()
-    model(**inputs).loss.backward()
+    outputs = model(**inputs)
+    loss = getattr(outputs, "loss", None)
+    if loss is None:
+        loss = (outputs.last_hidden_state @ torch.randn(outputs.last_hidden_state.shape[-1])).mean()
+    loss.backward()
     return time.process_time() - started
 
 
@@ -98,9 +105,9 @@ def scan_cost(model: nn.Module, inputs: dict[str, Any], probes: list[str]) -> Co
     return cost
 
 
-def compare(repeats: int) -> dict[str, Any]:
+def compare(repeats: int, *, with_loss: bool) -> dict[str, Any]:
     """Both in turns; medians."""
-    model, inputs = gpt2_small()
+    model, inputs = gpt2_small(with_loss=with_loss)
     watching, running = watching_probes()
     bare_seconds(model, inputs)
     bare, costs = [], []
@@ -110,7 +117,7 @@ def compare(repeats: int) -> dict[str, Any]:
     own = scan_cost(model, inputs, running) if running else Cost()
     whole = median(cost.total for cost in costs)
     return {
-        "model": f"GPT-2 small, batch {BATCH}, length {LENGTH}",
+        "model": f"{type(model).__name__}, small, batch {BATCH}, length {LENGTH}",
         "bare_seconds": median(bare),
         "instrumented_seconds": whole,
         "ratio": whole / median(bare),
@@ -139,8 +146,10 @@ def table(row: dict[str, Any]) -> str:
         "|---|---|---|",
     ]
     watchers, stages = row["watchers_seconds"], row["stages_seconds"]
+    engine = row["instrumented_run_seconds"] - sum(watchers.values())
     names = sorted({*watchers, *stages} - {"instrumented run"}, key=lambda n: -_of(row, n))
     lines += [f"| {n} | {watchers.get(n, 0.0):.3f} | {stages.get(n, 0.0):.3f} |" for n in names]
+    lines.append(f"| forward, backward, random directions, layouts | {engine:.3f} | |")
     lines += ["", "Probes with runs of their own, CPU-s: " + _listed(row["own_runs_seconds"])]
     lines += [f"{name}: {outcome}" for name, outcome in row["failures"].items()]
     return "\n".join(lines)
@@ -162,11 +171,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    row = compare(arguments.repeats)
-    print(table(row))
+    rows = [compare(arguments.repeats, with_loss=with_loss) for with_loss in (True, False)]
+    text = "\n\n".join(table(row) for row in rows)
+    print(text)
     if arguments.output:
-        arguments.output.write_text(json.dumps({"machine": machine(), **row}, indent=1) + "\n")
-        arguments.output.with_suffix(".md").write_text(table(row) + "\n")
+        arguments.output.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
+        arguments.output.with_suffix(".md").write_text(text + "\n")
 
 
 if __name__ == "__main__":

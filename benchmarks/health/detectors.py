@@ -1,0 +1,77 @@
+"""Which number of a scan catches which fault: one line each, with the limit that raises the alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from attnprobe.records import Scan
+from benchmarks.health.reading import largest, of_heads, of_sites, pairs, smallest, total
+
+MAP_CORRELATION, OUTPUT_CKA = "map_correlation", "head_output_cka"
+CONTRIBUTION = "head_contribution"
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """A number and its limit; beyond it the alarm is raised."""
+
+    name: str
+    value: Callable[[Scan], float | None]
+    limit: float
+    is_above: bool  # alarm above the limit; else below
+
+    def is_alarm(self, value: float | None) -> bool:
+        """Whether a value is beyond the limit."""
+        return value is not None and (value > self.limit) == self.is_above and value != self.limit
+
+
+def duplicate(scan: Scan) -> float | None:
+    """The largest min(centred map correlation, output CKA) of any pair."""
+    maps, outputs = pairs(scan, MAP_CORRELATION), pairs(scan, OUTPUT_CKA)
+    return largest(
+        [
+            min(value, outputs[site][pair])
+            for site, known in maps.items()
+            for pair, value in known.items()
+            if pair in outputs.get(site, {})
+        ]
+    )
+
+
+def blind_saturation(scan: Scan) -> float | None:
+    """The largest min(saturated queries, unattended keys) of any head: sharp and without coverage."""
+    sharp, unattended = of_heads(scan, "saturated_queries"), of_heads(scan, "unattended_keys")
+    return largest([min(pair) for pair in zip(sharp, unattended, strict=True)])
+
+
+DETECTORS = (
+    Detector("duplicate heads: map correlation and output CKA", duplicate, 0.95, True),
+    Detector(
+        "dead head: smallest contribution of a head",
+        lambda s: smallest(of_heads(s, CONTRIBUTION)),
+        1e-3,
+        False,
+    ),
+    Detector("largest logit", lambda s: largest(of_heads(s, "largest_logit")), 100, True),
+    Detector("saturated queries that leave keys out", blind_saturation, 0.5, True),
+    Detector("smallest column entropy", lambda s: smallest(of_heads(s, "column_entropy")), 0.3, False),
+    Detector("query-key gradient ratio", lambda s: total(s, "query_key_gradient_ratio"), 1e-6, False),
+    Detector(
+        "smallest rms gradient of a projection",
+        lambda s: total(s, "smallest_projection_gradient_rms"),
+        1e-8,
+        False,
+    ),
+    Detector("smallest rank-one residual", lambda s: total(s, "smallest_rank_one_residual"), 0.1, False),
+    Detector("largest token cosine", lambda s: largest(of_sites(s, "mean_token_cosine")), 0.9, True),
+    Detector("median mass within 16 tokens", lambda s: _median(of_heads(s, "window_16_mass")), 0.95, True),
+    Detector("mass on later tokens", lambda s: largest(of_heads(s, "future_mass")), 1e-3, True),
+    Detector("share of uniform heads", lambda s: total(s, "uniform_heads"), 0.5, True),
+)
+
+
+def _median(values: list[float]) -> float | None:
+    from benchmarks.health.reading import middle
+
+    return middle(values)
