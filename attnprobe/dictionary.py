@@ -74,7 +74,7 @@ def facts(entry: Entry) -> Mapping[str, str]:
     """All that is said of a metric, under the words that every listing uses; empty ones are left out."""
     metric = entry.metric
     rows = {
-        "Unit": "ratio" if metric.unit == "1" else metric.unit,
+        "Unit": "plain number" if metric.unit == "1" else metric.unit,
         "Of each": LEVELS[metric.level],
         "Certainty": EXACTNESS[metric.exactness],
         "Topic": metric.topic,

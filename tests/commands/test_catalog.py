@@ -24,6 +24,15 @@ def test_everything_is_listed_with_its_file(attnprobe: Attnprobe) -> None:
             assert f"{folder.package.replace('.', '/')}/{name}.py\n" in listed
 
 
+def test_metrics_are_listed_by_topic_with_their_probes(attnprobe: Attnprobe) -> None:
+    listed = attnprobe("catalog", "--metrics").stdout.splitlines()
+    place = next(place for place, line in enumerate(listed) if line.startswith("  normalised_entropy "))
+    assert [line for line in listed[:place] if not line.startswith(" ")][-1].startswith("Information: ")
+    assert next(line for line in listed if line.startswith("  flops_forward ")).endswith(
+        "attnprobe.probes.flops"
+    )
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.title)
 def test_every_file_of_a_discovered_folder_defines_its_object(folder: DiscoveredFolder) -> None:
     for name in module_names(folder.package):

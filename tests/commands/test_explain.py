@@ -33,3 +33,26 @@ def test_every_error_code_is_explained(code: str, attnprobe: Attnprobe) -> None:
 
 def test_a_code_is_found_in_lower_case_too(attnprobe: Attnprobe) -> None:
     assert attnprobe("explain", "e-worker").stdout.startswith("E-WORKER: ")
+
+
+def test_a_metric_of_health_is_explained_with_its_topic_and_whether_it_needs_data(
+    attnprobe: Attnprobe,
+) -> None:
+    said = attnprobe("explain", "normalised_entropy").stdout
+    for part in ("Of each    head and site\n", "Topic      information\n", "Needs data yes", "Not said   "):
+        assert part in said
+    assert "Needs data" not in attnprobe("explain", "flops_forward").stdout
+
+
+def test_without_a_name_all_metrics_are_listed_by_topic(attnprobe: Attnprobe) -> None:
+    said = attnprobe("explain").stdout
+    titles = [line for line in said.splitlines() if line and not line.startswith(" ")]
+    assert titles[0].startswith("What attention costs (")
+    assert titles[-1].startswith("Error codes (")
+    assert said.index("  flops_forward ") < said.index("Information: ") < said.index("  normalised_entropy ")
+
+
+def test_a_name_that_nothing_has_offers_the_nearest(attnprobe: Attnprobe) -> None:
+    ran = attnprobe("explain", "normalized_entropy")
+    assert ran.exit_code == 2
+    assert "did you mean 'normalised_entropy'?" in ran.stderr

@@ -86,6 +86,13 @@ def test_a_row_has_a_cell_per_group_with_median_and_range():
     ]
 
 
+def test_rows_of_a_topic_have_the_same_columns():
+    scan = replace(scan_of(site(0, 0.2, 0.6)), totals={"sinks": 3.0})
+    sinks = replace(scan.metrics["entropy"], name="sinks", level="model")
+    (topic,) = health(replace(scan, metrics={**scan.metrics, "sinks": sinks})).topics
+    assert [[cell.value for cell in row.cells] for row in topic.rows] == [["", "0.4"], ["3", ""]]
+
+
 def test_many_groups_share_a_cell():
     row = only_row(scan_of(*(site(n, 0.1 * n, group=f"g{n}") for n in range(5))))
     (cell,) = row.cells
@@ -271,6 +278,15 @@ def test_query_key_and_value_are_drawn_in_one_chart_over_depth():
     assert [line.letter for line in chart.lines] == ["Q", "K", "V"]
     assert len(chart.lines[0].points) == 24
     assert [tick.text for tick in chart.y_ticks][-1] == "1"
+
+
+def test_gradients_of_activations_and_of_parameters_have_a_chart_each():
+    scan = health_scan()
+    names = {"q_proj_gradient_norm": "query", "k_proj_gradient_norm": "key", "v_proj_gradient_norm": "value"}
+    metrics = {new: replace(scan.metrics[f"{old}_gradient_norm"], name=new) for new, old in names.items()}
+    sites = tuple(replace(s, metrics={**s.metrics, **dict.fromkeys(names, 1.0)}) for s in scan.sites)
+    drawn = health(replace(scan, metrics={**scan.metrics, **metrics}, sites=sites)).topics[0].charts
+    assert [[line.letter for line in chart.lines] for chart in drawn] == [["Q", "K", "V"], ["Q", "K", "V"]]
 
 
 def test_a_curve_of_health_is_drawn_in_its_row_and_may_reach_zero():

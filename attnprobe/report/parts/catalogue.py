@@ -35,6 +35,14 @@ def strings() -> Mapping[str, Text]:
     return {key: Text(entry["en"], entry["zh"]) for key, entry in json.loads(content).items()}
 
 
+@cache
+def titles_in_chinese() -> Mapping[str, str]:
+    """Titles of metrics by name: `templates/metric_titles.zh.json`."""
+    content = (resource_dir("templates") / "metric_titles.zh.json").read_text(encoding="utf-8")
+    titles: dict[str, str] = json.loads(content)
+    return titles
+
+
 def say(key: str, /, **values: Words | int) -> Text:
     """The text under a key, with its placeholders filled.
 

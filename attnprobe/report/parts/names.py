@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attnprobe.records import Metric, Number, Scan
-from attnprobe.report.parts.catalogue import Words, join, say, say_or
+from attnprobe.report.parts.catalogue import Text, Words, join, say, say_or, titles_in_chinese
 from attnprobe.report.parts.quantities import count, percent, quantity
 from attnprobe.report.parts.safe_text import safe
 
@@ -11,9 +11,13 @@ NAMES_SHOWN = 4
 
 
 def metric_title(scan: Scan, name: str) -> Words:
-    """What a metric is called: our own words for the metrics we know, else its dictionary's."""
+    """What a metric is called: our own words where we have them, else its dictionary's.
+
+    Of the metrics of health the dictionary's words are the English ones; the Chinese are ours.
+    """
     known = scan.metrics.get(name)
-    return say_or(f"metric.{name}", safe(known.title if known else name))
+    title, ours = safe(known.title if known else name), titles_in_chinese().get(name)
+    return say_or(f"metric.{name}", Text(title, ours) if ours else title)
 
 
 def shown(scan: Scan, name: str, value: Number | None) -> str:

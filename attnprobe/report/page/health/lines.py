@@ -85,7 +85,8 @@ def _families(scan: Scan, topic: Topic) -> Iterator[tuple[str, ...]]:
     found: dict[tuple[str, str], list[str]] = {}
     for name in topic_metrics(scan, topic):
         if len(_ROLE.findall(name.replace("_", " "))) == 1:
-            kind = _ROLE.sub("…", name.replace("_", " "))
+            # "q proj" leaves its "proj" behind: gradients of activations and of parameters are two families
+            kind = _ROLE.sub(lambda role: role[0].partition(" ")[2] or "…", name.replace("_", " "))
             found.setdefault((kind, scan.metrics[name].unit), []).append(name)
     for names in found.values():
         if len(names) >= ROLES_NEEDED:

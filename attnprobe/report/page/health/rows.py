@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from attnprobe.records import Scan
 from attnprobe.report.page.charts import Chart
@@ -19,6 +19,7 @@ from attnprobe.report.parts.safe_text import safe
 from attnprobe.report.parts.sites import SiteGroup
 
 GROUPS_IN_A_ROW = 4
+CELLS_IN_A_ROW = 5
 GROUPS_LISTED = 5
 
 
@@ -96,6 +97,21 @@ def health_row(scan: Scan, name: str, around: Surroundings) -> HealthRow | None:
     )
 
 
+def aligned(rows: Sequence[HealthRow]) -> tuple[HealthRow, ...]:
+    """The rows with empty cells where others have one, so that the same sites stand below one another."""
+    labels = dict.fromkeys(cell.label for row in rows for cell in row.cells)
+    first = [label for label in labels if label == say("series.model")]
+    columns = [*first, *(label for label in labels if label not in first)]
+    if len(columns) > CELLS_IN_A_ROW:
+        return tuple(rows)
+    return tuple(replace(row, cells=_padded(row.cells, columns)) for row in rows)
+
+
+def _padded(cells: Sequence[HealthCell], columns: Sequence[Words]) -> tuple[HealthCell, ...]:
+    known = {cell.label: cell for cell in cells}
+    return tuple(known.get(label, HealthCell("", "", "", "")) for label in columns)
+
+
 def ends(scan: Scan, name: str, found: Reading | None) -> Words:
     """ "Lowest 0.004 at h.0.attn, head 2; highest 0.97 at h.3.attn, head 7": "" where all are the same."""
     if found is None or found.is_one:
@@ -144,7 +160,7 @@ def _cell(scan: Scan, name: str, label: Words, own: Sequence[Values]) -> HealthC
     assert found is not None  # sites without a number were left out
     low, high = shown(scan, name, found.low.value), shown(scan, name, found.high.value)
     extent = "" if low == high else f"{low} – {high}"
-    return HealthCell(label, shown(scan, name, found.median), extent, spark(own))
+    return HealthCell(label, shown(scan, name, found.median), extent, "" if found.is_one else spark(own))
 
 
 def _by_group(scan: Scan, name: str, known: Sequence[tuple[SiteGroup, list[Values]]]) -> tuple[Text, ...]:

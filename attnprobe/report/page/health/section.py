@@ -11,7 +11,7 @@ from attnprobe.report.page.elements import Fact
 from attnprobe.report.page.health.heads import Heads, heads, site_anchors
 from attnprobe.report.page.health.lines import depth_charts, length_chart
 from attnprobe.report.page.health.maps import HEADS_WITH_NUMBERS, ROWS_DRAWN
-from attnprobe.report.page.health.rows import HealthRow, Surroundings, ends, health_row
+from attnprobe.report.page.health.rows import HealthRow, Surroundings, aligned, ends, health_row
 from attnprobe.report.parts.catalogue import Text, Words, join, say
 from attnprobe.report.parts.names import metric_title, shown
 from attnprobe.report.parts.readings import (
@@ -95,13 +95,13 @@ def health(scan: Scan) -> Health:
 
 def _topic(scan: Scan, topic: Topic, around: Surroundings, start: int) -> tuple[TopicPart, ...]:
     names = topic_metrics(scan, topic)
-    rows = tuple(row for name in names if (row := health_row(scan, name, around)))
+    rows = aligned([row for name in names if (row := health_row(scan, name, around))])
     if not rows:
         return ()
     first = [row for row in rows if row.is_headline]
     shown_rows = tuple(first) if first and len(rows) > ROWS_AT_A_GLANCE else rows
     more = tuple(row for row in rows if row not in shown_rows)
-    missing = tuple(safe(name) for name in names if not has_numbers(scan, name))
+    missing = tuple(safe(name) for name in sorted(names) if not has_numbers(scan, name))
     return (
         TopicPart(
             anchor=f"health-{topic}",
