@@ -50,8 +50,8 @@ METRICS = (
     _metric(
         "suggested_clip_norm",
         "Norm to clip the gradient at",
-        f"90th percentile of {_NORM}; the median where there are fewer than {_MANY} batches. From a histogram "
-        "with bins of 0.5 %.",
+        f"90th percentile of {_NORM}; the median where there are fewer than {_MANY} batches. From a "
+        "histogram with bins of 0.5 %.",
         "Whether clipping is needed. It holds for this loss, batch size and state of the weights.",
     ),
     _metric(

@@ -28,7 +28,7 @@ def _series(name: str, what: str, formula: str) -> tuple[Metric, Metric, Metric]
             method=f"exp(-slope) of the least-squares line of ln g against depth, g = {formula}. Below 1 "
             f"the gradient vanishes on its way back, above 1 it explodes. {_LAYERS}",
             source=source,
-            not_said="A line is not the curve: see the norms of the layers. Adam hides slow changes over depth.",
+            not_said="A line is not the curve: see the norms of the layers. Adam rescales every gradient.",
             topic="gradients",
             headline=name == "value_output",
         ),
@@ -105,7 +105,8 @@ def profile(
 
 
 def _is_shared(sites: Sequence[AttentionSite]) -> bool:
-    return len({tuple(sorted(site.projections.items())) for site in sites}) < len(sites)
+    known = [tuple(sorted(site.projections.items())) for site in sites if site.projections]
+    return len(set(known)) < len(known)
 
 
 def factor_of(norms: Sequence[float]) -> tuple[float, float]:
@@ -117,7 +118,7 @@ def factor_of(norms: Sequence[float]) -> tuple[float, float]:
 def _add(collected: Collected, name: str, places: Sequence[str], found: Sequence[float] | str) -> None:
     metrics = [f"{name}_gradient_{part}" for part in ("factor", "factor_error", "first_to_last")]
     if isinstance(found, str):
-        for place in places:
+        for place in places[-1:] if "" in places else places:  # the model's gap speaks for its largest group
             collected.missing(metrics, place, found)
         return
     values = (*factor_of(found), found[0] / found[-1])

@@ -95,8 +95,12 @@ def _run(subject: Subject) -> ProbeResult:
     if gaps is not None:
         return gaps
     sums, collected = subject.watched["gradient_reach"].sums, Collected()
+    reasons = {index: _gap(sums, index) for index in range(len(subject.trace.sites))}
+    if all(reasons.values()) and len(set(reasons.values())) == 1:  # one gap says it for all
+        collected.missing((metric.name for metric in METRICS), "", reasons[0])
+        return collected.result()
     for index, site in enumerate(subject.trace.sites):
-        reason = _gap(sums, index)
+        reason = reasons[index]
         if reason:
             collected.missing((metric.name for metric in METRICS), site.id, reason)
         else:

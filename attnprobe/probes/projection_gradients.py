@@ -83,21 +83,11 @@ METRICS = (
         unit="1",
         level="head",
         exactness="exact",
-        method="Features of a head: rows of its q, k, v blocks and columns of its o block. Dead: no weight of "
-        "the feature had a gradient other than 0 in any batch. The model's is the mean over its sites.",
+        method="Features of a head: rows of its q, k, v blocks and columns of its o block. Dead: no weight "
+        "of the feature had a gradient other than 0 in any batch. The model's is the mean over its sites.",
         not_said="Few batches, or a loss that reads a part of the outputs only, leave features at zero that "
         "other data would move.",
         needs_data=True,
-        topic="gradients",
-    ),
-    Metric(
-        name="non_finite_projection_gradients",
-        title="Projections whose gradient held NaN or infinity in some batch",
-        unit="1",
-        level="site",
-        exactness="exact",
-        method="Count among q, k, v, o; the model's is the sum over its sites.",
-        not_said="Where it started: a backward pass spreads NaN to everything before.",
         topic="gradients",
     ),
 )
@@ -145,12 +135,10 @@ def _add_role(collected: Collected, site: str, name: str, found: RoleNumbers) ->
 
 def _add_site(collected: Collected, site: str, roles: Mapping[str, RoleNumbers]) -> None:
     if not roles:
-        collected.missing((RATIO, RMS, DEAD, "non_finite_projection_gradients"), site, NO_GRADIENT)
+        collected.missing((RATIO, RMS, DEAD), site, NO_GRADIENT)
         return
     collected.add(RMS, site, min(found.rms for found in roles.values()))
     collected.add(DEAD, site, _dead(roles), _dead_by_head(roles))
-    broken = sum(not found.is_finite for found in roles.values())
-    collected.add("non_finite_projection_gradients", site, broken)
     reason, value = _ratio([roles[role].ratio if role in roles else None for role in PROJECTIONS])
     if reason:
         collected.missing((RATIO,), site, reason)
@@ -188,7 +176,7 @@ def _dead_by_head(roles: Mapping[str, RoleNumbers]) -> tuple[float, ...]:
 
 
 def _add_model(collected: Collected) -> None:
-    for metric, reduce in ((RATIO, min), (RMS, min), (DEAD, fmean), ("non_finite_projection_gradients", sum)):
+    for metric, reduce in ((RATIO, min), (RMS, min), (DEAD, fmean)):
         values = collected.values(metric)
         if values:
             collected.add(metric, "", reduce(values))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan, sqrt
+from math import nan, sqrt
 from typing import Any
 
 from attnprobe.probes.gradient_flow.layouts import ROLES
@@ -41,11 +41,6 @@ class RoleNumbers:
     def rms(self) -> float:
         """Root mean square of the gradient."""
         return sqrt(sum(self.squares) / (self.elements * len(self.squares)))
-
-    @property
-    def is_finite(self) -> bool:
-        """No NaN and no infinity in any batch."""
-        return all(map(isfinite, self.squares))
 
     def by_head(self, blocks: Sequence[float]) -> tuple[float, ...]:
         """One number per query head; () where heads could not be told apart."""

@@ -74,7 +74,7 @@ class Reach(Watcher):
 
 
 def _magnitudes(gradient: Tensor) -> Tensor:
-    """Norm per position relative to the sample's largest entry, so that nothing underflows: [B, S], float64."""
+    """Norm per position against the sample's largest entry, so that nothing underflows: [B, S], float64."""
     wide = gradient.detach().float()
     largest = wide.abs().amax((1, 2), keepdim=True)  # [B, 1, 1]
     scaled = wide / torch.where(largest > 0, largest, 1.0)
