@@ -62,7 +62,7 @@ def observe(
         loss_inputs = model.loss_inputs[number : number + 1]
         given = replace(model, args=args, kwargs=kwargs, batches=(), loss_inputs=loss_inputs)
         if _shapes(given) != shapes:
-            trace, shapes = _with_sites_of(trace, retrace(given, False)), _shapes(given)
+            trace, shapes = with_sites_of(trace, retrace(given, False)), _shapes(given)
         one = _Step(given, number, options, observed)
         trace = one.run(trace, factories, retrace)
         for name, watcher in one.watchers.items():
@@ -93,7 +93,7 @@ class _Step:
             parameter.grad = None
         lost = self._forward(trace, factories)
         if lost:
-            trace = _with_sites_of(trace, retrace(self._model, True))
+            trace = with_sites_of(trace, retrace(self._model, True))
             lost = self._forward(trace, factories)
         if lost:
             raise ModelError(f"two runs on the same inputs took different paths: {lost}")
@@ -182,7 +182,7 @@ def _shapes(model: LoadedModel) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(tensor.shape) for tensor in running.output_tensors((model.args, model.kwargs)))
 
 
-def _with_sites_of(known: Trace, found: Trace) -> Trace:
+def with_sites_of(known: Trace, found: Trace) -> Trace:
     """A new trace whose sites have the places and names of the known one.
 
     Raises:

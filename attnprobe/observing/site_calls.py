@@ -158,8 +158,8 @@ def _given(call: AttentionCall, parts: dict[str, Part], train: bool) -> Attentio
     scores = parts["scores"].tensor if "scores" in parts else None
     if scores is not None and scores.shape != weights.shape:
         scores = None
-    is_softmax = call.site.normaliser == "softmax"
     is_dropped = train and call.site.dropout > 0
+    is_softmax = call.site.normaliser == "softmax" and (is_dropped or _sums_to_one(weights))
     if is_dropped and not (is_softmax and scores is not None):
         return "dropout is on, and the map before it was not seen"
     return GivenMap(
@@ -170,6 +170,12 @@ def _given(call: AttentionCall, parts: dict[str, Part], train: bool) -> Attentio
         width=call.value.shape[3] if call.value is not None else 64,
         from_logits=is_dropped,
     )
+
+
+def _sums_to_one(weights: Tensor) -> bool:
+    """Whether the weights of some queries add up over the keys: not so under a softmax over another axis."""
+    sums = weights[:, :, :: max(weights.shape[2] // _CHECKED_QUERIES, 1)].float().sum(-1)
+    return bool(((sums - 1).abs() < _TOLERANCES.get(weights.dtype, 5e-2)).float().mean() > 0.5)
 
 
 def _fused(call: AttentionCall, parts: dict[str, Part], tensors: SiteTensors) -> AttentionMap | str:
