@@ -157,6 +157,7 @@ def _measure(
         bring_to_device(real, subject.device, train=subject.options.train) as placed,
     ):
         subject.model = placed
+        subject.trace_of = _real_tracer(options=subject.options)
         failures = _observe(subject, [p for p in probes if p.watch is not None], watch)
         for probe in probes:
             _run(probe, subject, found, watch, failures.get(probe.name))
@@ -186,6 +187,14 @@ def _trace_of_batch(subject: Subject) -> Callable[[LoadedModel, bool], Trace]:
         is_fake = subject.trace.is_fake and not for_real
         given = replace(model, is_fake=is_fake, fake_world=None)
         return trace(given, train=subject.options.train, backward=False, seed=subject.options.seed)
+
+    return trace_of
+
+
+def _real_tracer(options: ScanOptions) -> Callable[[LoadedModel], Trace]:
+    def trace_of(model: LoadedModel) -> Trace:
+        given = replace(model, is_fake=False, fake_world=None)
+        return trace(given, train=False, backward=False, seed=options.seed, with_lines=False)
 
     return trace_of
 

@@ -490,6 +490,7 @@ class Subject:
     device: str = "cpu"
     known: Mapping[tuple[str, str], float | None] = field(default_factory=dict)  # (metric, site) so far
     retrace: Callable[[int], Trace] | None = None  # forward-only trace at another sequence length
+    trace_of: Callable[[LoadedModel], Trace] | None = None  # real, forward-only, in evaluation mode
     watched: Mapping[str, Any] = field(
         default_factory=dict
     )  # probe -> its watcher, after the instrumented run

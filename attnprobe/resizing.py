@@ -1,4 +1,4 @@
-"""The same model called at another sequence length."""
+"""The same model called on changed inputs; at another sequence length, above all."""
 
 from __future__ import annotations
 
@@ -39,11 +39,32 @@ def resized(
                 changed.append(name)
         return tensor
 
-    args = tuple(_mapped(str(i), value, resize) for i, value in enumerate(model.args))
-    kwargs = {name: _mapped(name, value, resize) for name, value in model.kwargs.items()}
+    other = with_changed(model, resize)
     if not changed:
         raise ModelError("no input has a dimension along which tokens lie")
+    return other
+
+
+def with_changed(model: LoadedModel, change: Callable[[str, torch.Tensor], torch.Tensor]) -> LoadedModel:
+    """The model with every tensor of its inputs put through `change(name, tensor)`.
+
+    Names are those of the trace: the keyword, the position, "batch.ids" for an entry of a dict.
+    """
+    args = tuple(_mapped(str(i), value, change) for i, value in enumerate(model.args))
+    kwargs = {name: _mapped(name, value, change) for name, value in model.kwargs.items()}
     return replace(model, args=args, kwargs=kwargs)
+
+
+def input_tensors(model: LoadedModel) -> dict[str, torch.Tensor]:
+    """Every tensor of the inputs by its name."""
+    found: dict[str, torch.Tensor] = {}
+
+    def keep(name: str, tensor: torch.Tensor) -> torch.Tensor:
+        found[name] = tensor
+        return tensor
+
+    with_changed(model, keep)
+    return found
 
 
 def _resized(tensor: torch.Tensor, dim: int, size: int) -> torch.Tensor:

@@ -1,0 +1,62 @@
+"""Do earlier outputs move when later tokens change?"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from attnprobe.observing.observer import Held
+from attnprobe.probes.perturbing.changing import changed_from, content
+from attnprobe.probes.perturbing.metrics import FUTURE_LEAK, FUTURE_LEAK_START
+from attnprobe.probes.perturbing.results import of_starts, why_missing
+from attnprobe.probes.perturbing.runs import Run, largest_difference
+from attnprobe.probes.perturbing.short_inputs import Short
+from attnprobe.probes.perturbing.starting import Cut, first_of, row_dim, start_of
+from attnprobe.records import AttentionSite, Measurement, ProbeResult
+
+
+def future_leak(short: Short, again: Run) -> ProbeResult:
+    """The change of outputs before t, and the attention that lets it through."""
+    metrics = (FUTURE_LEAK, FUTURE_LEAK_START)
+    if short.output_dim is None:
+        return why_missing(metrics, short.why_not)
+    names = [name for name in short.followed if name in content(short.model)]
+    if not names:
+        return why_missing(metrics, "the inputs that its outputs follow hold no content to change")
+    if short.length < 2:
+        return why_missing(metrics, "one token has no future")
+    dims = {name: short.token_dims[name] for name in names}
+    leaks, starts = [], []
+    for place in _places(short.length):
+        changed = changed_from(short.model, dims, place, short.seed + place)
+        run = short.run(changed, with_sites=bool(short.base.sites))
+        leaks.append(_leak(short, run, place))
+        starts.append(start_of(short.trace.sites, short.base, again, run, _before(place, short.length)))
+    found = Measurement(metric=FUTURE_LEAK.name, site="", value=max(leaks))
+    start = first_of(starts, short.base)
+    return of_starts(found, FUTURE_LEAK_START, start, short, "a later token moves earlier positions")
+
+
+def _places(length: int) -> tuple[int, ...]:
+    return tuple(sorted({1, max(length // 4, 1), max(length // 2, 1), max(3 * length // 4, 1), length - 1}))
+
+
+def _leak(short: Short, run: Run, place: int) -> float:
+    assert run.output is not None
+    assert short.base.output is not None
+    assert short.output_dim is not None
+    dim = short.output_dim
+    new, old = (output.narrow(dim, 0, place) for output in (run.output, short.base.output))
+    return largest_difference(new, old, tuple(sorted({dim, 0} if dim else {dim})))
+
+
+def _before(place: int, length: int) -> Cut:
+    def cut(site: AttentionSite, role: str, held: Held) -> Tensor | None:
+        """Rows before the place; all keys and values of another sequence."""
+        if role in ("key", "value") and site.role == "cross":
+            return held.tensor
+        dim = row_dim(held, role)
+        if dim is None or held.tensor.shape[dim] != length:
+            return None
+        return held.tensor.narrow(dim, 0, place)
+
+    return cut
