@@ -14,16 +14,16 @@ _SHORTEST = 32  # below it the cuts are of a few tokens
 _LONG = 512  # beyond it shorter cuts do: they cost less, and tell more of the growth
 _VELICKOVIC = "Veličković et al. 2024, arXiv:2410.01104."
 _LENGTHS = (
-    f"First batch, cut to a half and a quarter of its length, above {_LONG} tokens to a quarter and an eighth; "
-    "a least-squares line through the three lengths. "
+    f"First batch, cut to a half and a quarter of its length, above {_LONG} tokens to a quarter and an "
+    "eighth; a least-squares line through the three lengths. "
 )
 
 METRICS = (
     map_metric(
         "typical_maximum_probability",
         "Largest attention weight of a query, geometric mean",
-        "exp(mean log max_j p_ij) over real queries, at most 256 per sequence; first batch. Its curve runs over "
-        "the shorter lengths.",
+        "exp(mean log max_j p_ij) over real queries, at most 256 per sequence; first batch. Its curve runs "
+        "over the shorter lengths.",
         LENGTH + "Whether it is always the same key.",
         exactness="sampled",
         source=_VELICKOVIC,

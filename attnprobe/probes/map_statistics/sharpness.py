@@ -33,16 +33,15 @@ class SaturationWatcher(MapWatcher):
             self.add_mean(call.index, "trace", trace.clamp_(min=0), valid)
             self.add_mean(call.index, "bound", first * (1 - first + second), valid)
         if block.logits is not None:
-            self._scores(call, block.logits, valid)
+            self._scores(call, block.logits, block.visible, valid)
 
-    def _scores(self, call: AttentionCall, logits: Tensor, valid: Tensor) -> None:
-        """logits [N, H, b, S]; NaN and infinities, hidden keys among them, are left out."""
-        known = torch.isfinite(logits)
-        count = known.sum(-1)
-        scores = torch.where(known, logits, 0.0)
+    def _scores(self, call: AttentionCall, logits: Tensor, visible: Tensor, valid: Tensor) -> None:
+        """logits [N, H, b, S], -inf where not visible; NaN and +inf among them count as 0."""
+        scores = torch.nan_to_num(logits, nan=0.0, posinf=0.0, neginf=0.0)
+        count = visible.sum(-1)
         size = torch.maximum(scores.amax(-1), -scores.amin(-1))
         self.sums.maximum(call.index, "largest_logit", torch.where(valid, size, 0.0).amax((0, 2)))
-        mean = scores.sum(-1, keepdim=True) / count.clamp(min=1)[..., None]
-        deviation = torch.where(known, logits - mean, 0.0)
+        mean = scores.sum(-1) / count.clamp(min=1)
+        deviation = scores.sub_(mean[..., None]).mul_(visible)  # in place: the block may be all that fits
         spread = torch.linalg.vector_norm(deviation, dim=-1) / count.clamp(min=1).sqrt()
         self.add_mean(call.index, "spread", spread, valid & (count >= 2))
