@@ -92,10 +92,10 @@ def profile(
 ) -> Sequence[float] | str:
     """The gradient of each layer of a group, first layer first; or why there is none."""
     one, other = _READ[name]
-    if len(sites) < _FEWEST:
-        return f"a slope over depth needs {_FEWEST} layers that are alike; there are {len(sites)}"
     if name != "head_output" and _is_shared(sites):
         return "its layers share their weights"
+    if len(sites) < _FEWEST:
+        return f"a slope over depth needs {_FEWEST} layers that are alike; there are {len(sites)}"
     pairs = [(known.get((one, site.id)), known.get((other, site.id))) for site in sites]
     norms = [sqrt(a) * sqrt(b) for a, b in pairs if a is not None and b is not None]
     if len(norms) < len(sites):

@@ -84,7 +84,7 @@ def next_token_loss(outputs: Tensor, inputs: Tensor) -> Tensor:
 
 
 def uniform_attention() -> Attention:
-    """Two heads of width 2, q and k zero so that every key weighs the same, v identity, o diag(1, 1, 2, 2)."""
+    """Two heads of width 2; q and k zero: every key weighs the same; v identity, o diag(1, 1, 2, 2)."""
     model = Attention(4, 2)
     with torch.no_grad():
         model.q_proj.weight.zero_()

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from attnprobe.borrowing import borrowed
 from attnprobe.observing.run import observe
 from attnprobe.probes.gradient_depth import probe as gradient_depth
 from attnprobe.probes.gradients import probe as gradients
@@ -49,7 +50,8 @@ def watched(subject: Subject, *probes: Probe) -> Subject:
         return traced(model, train=subject.options.train, backward=False, seed=subject.options.seed)
 
     factories = {p.name: partial(p.watch, subject) for p in probes if p.watch is not None}
-    observed = observe(subject.model, subject.trace, factories, subject.options, retrace)
+    with borrowed(subject.model.module, train=subject.options.train):
+        observed = observe(subject.model, subject.trace, factories, subject.options, retrace)
     for failure in observed.failures.values():
         raise failure
     return replace(subject, watched=observed.watchers)
