@@ -10,12 +10,13 @@ A normalisation layer also pools and multiplies; it has no learned network and n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from attnprobe.records import Core, Op, Role
 from attnprobe.tracing.axes.labelling import op_names, short_name
 from attnprobe.tracing.reading.scene import Pattern, Scene
+from attnprobe.tracing.reading.weighted_operands import gate_operands
 
 _SQUASHING = frozenset({"sigmoid", "hardsigmoid", "softmax", "_softmax", "tanh", "hardtanh", "clamp"})
 _POOLING = op_names(
@@ -63,7 +64,7 @@ def _core(scene: Scene, op: Op, gate: int, features: int) -> Core | None:
     whole = scene.tensors[features].shape
     role: Role = "channel" if all(scene.is_width(scene.label(features).dims[i]) for i in kept) else "spatial"
     count = prod(whole[i] for i in kept)
-    return Core(
+    core = Core(
         mechanism=role,
         normaliser=network.squash,
         role=role,
@@ -88,6 +89,7 @@ def _core(scene: Scene, op: Op, gate: int, features: int) -> Core | None:
         is_causal_flag=False,
         kernel="unfused",
     )
+    return replace(core, operands=gate_operands(scene, core, features, kept))
 
 
 def _gated_dims(scene: Scene, gate: int, features: int) -> list[int]:

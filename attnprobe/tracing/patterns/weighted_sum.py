@@ -8,7 +8,7 @@ deformable  scores = query W over sampled points              (Zhu et al. 2021, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from attnprobe.records import Core, Role
 from attnprobe.tracing.axes.algebra import Dim, flat, size_of
@@ -16,6 +16,8 @@ from attnprobe.tracing.axes.labelling import Contraction, short_name
 from attnprobe.tracing.reading.heads import split
 from attnprobe.tracing.reading.lineage import Path, walk_back
 from attnprobe.tracing.reading.scene import Pattern, Scene
+from attnprobe.tracing.reading.sides import Side, other_dims, product_ops, sides
+from attnprobe.tracing.reading.weighted_operands import weighted_operands
 
 _BENDS = frozenset({"tanh", "relu", "sigmoid", "gelu", "silu", "elu", "leaky_relu"})
 
@@ -25,12 +27,8 @@ class _Readout:
     """The product in which weights meet values."""
 
     product: Contraction
-    weights: int
-    keys: tuple[Dim, ...]  # of the weights: summed over
-    queries: tuple[Dim, ...]
-    values: int
-    value_keys: tuple[Dim, ...]
-    value_free: tuple[Dim, ...]
+    weights: Side
+    values: Side
 
 
 def find(scene: Scene) -> list[Core]:
@@ -48,17 +46,15 @@ def find(scene: Scene) -> list[Core]:
     return cores
 
 
-def _readouts(p: Contraction) -> tuple[_Readout, _Readout]:
-    return (
-        _Readout(p, p.lhs, p.lhs_contracted, p.lhs_free, p.rhs, p.rhs_contracted, p.rhs_free),
-        _Readout(p, p.rhs, p.rhs_contracted, p.rhs_free, p.lhs, p.lhs_contracted, p.lhs_free),
-    )
+def _readouts(product: Contraction) -> tuple[_Readout, _Readout]:
+    left, right = sides(product)
+    return _Readout(product, *left), _Readout(product, *right)
 
 
 def _core(scene: Scene, readout: _Readout) -> Core | None:
-    if not scene.is_data(readout.weights) or not any(readout.keys):
+    if not scene.is_data(readout.weights.tensor) or not any(readout.weights.contracted):
         return None
-    path = walk_back(scene, readout.weights, readout.keys, readout.queries)
+    path = walk_back(scene, readout.weights.tensor, readout.weights.contracted, readout.weights.free)
     if "softmax" not in path.normalisers or path.origin is None or path.origin.index in scene.claimed:
         return None
     if path.source is None:
@@ -71,9 +67,9 @@ def _core(scene: Scene, readout: _Readout) -> Core | None:
         return _scored_keys(scene, readout, path, source, data)
     if not all(scene.is_weight_axis(axis) for axis in path.summed):
         return None
-    if scene.is_weight(readout.values):
+    if scene.is_weight(readout.values.tensor):
         return _build(scene, readout, path, "external", "external", (source.op,), query=data, key=weight)
-    if _is_sampled(scene, readout.values):
+    if _is_sampled(scene, readout.values.tensor):
         return _build(scene, readout, path, "deformable", "cross", (source.op,), query=data, key=None)
     return None
 
@@ -96,14 +92,16 @@ def _met_elementwise(scene: Scene, readout: _Readout, path: Path) -> Core | None
 def _carries_only(scene: Scene, tensor: int, summed: frozenset[int], readout: _Readout) -> bool:
     """Whether an operand lies along the keys as the values do: then it is the keys."""
     dims = scene.label(tensor).dims
-    value_dims = scene.label(readout.values).dims
+    value_dims = scene.label(readout.values.tensor).dims
     has_keys = bool(scene.label(tensor).axes() & summed)
     return has_keys and all(dims[1:2]) and dims[1:2] == value_dims[1:2]
 
 
 def _scored_keys(scene: Scene, readout: _Readout, path: Path, source: Contraction, data: int) -> Core | None:
     """Scores are a weight's product with the keys: additive when a query entered before, else pooling."""
-    if not any(scene.related(key, dim) for key in readout.keys for dim in readout.value_keys):
+    if not any(
+        scene.related(key, dim) for key in readout.weights.contracted for dim in readout.values.contracted
+    ):
         return None
     inner, query, key = _hidden(scene, data, path.summed)
     if query is not None:
@@ -177,32 +175,31 @@ def _build(
     query: int | None,
     key: int | None,
 ) -> Core:
-    product, value_dims = readout.product, scene.label(readout.values).dims
-    others = [dim for dim in value_dims if dim not in (*readout.value_keys, *readout.value_free)]
-    part = split(scene, others, readout.value_free, readout.value_keys)
+    product, values = readout.product, readout.values
+    part = split(scene, other_dims(scene, values), values.own, values.contracted)
     samples: Dim = ()
-    positions = flat(readout.queries)
+    positions = flat(readout.weights.own)
     head_dim = scene.tensors[key].shape[-1] if key is not None and scene.tensors[key].shape else 1
     if role == "external":
         samples, positions = _samples_and_positions(scene, positions)
         head_dim = _contracted(scene, scores)
-    return Core(
+    core = Core(
         mechanism=mechanism,
         normaliser="softmax",
         role=role,
-        score_ops=scores,
-        value_ops=(product.op,),
+        score_ops=tuple(i for op in scores for i in _ops_of(scene, op)),
+        value_ops=product_ops(scene, product),
         inner_ops=tuple(i for i in reversed(path.ops) if i not in scores),
         query=query,
         key=key,
-        value=readout.values,
+        value=values.tensor,
         output=product.output,
         batch=part.batch * part.windows * size_of(samples),
         windows=part.windows,
         num_heads=part.heads,
         num_kv_heads=part.heads,
         head_dim=head_dim,
-        value_dim=size_of(flat(readout.value_free)),
+        value_dim=size_of(flat(values.free)),
         q_len=size_of(positions),
         kv_len=product.contracted_size,
         scale=path.scale,
@@ -211,6 +208,12 @@ def _build(
         is_causal_flag=False,
         kernel="unfused",
     )
+    found = weighted_operands(scene, core, product, (readout.weights, values), path, samples)
+    return replace(core, operands=found)
+
+
+def _ops_of(scene: Scene, op: int) -> tuple[int, ...]:
+    return product_ops(scene, scene.contractions[op]) if op in scene.contractions else (op,)
 
 
 def _samples_and_positions(scene: Scene, dim: Dim) -> tuple[Dim, Dim]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from attnprobe.records import Core, Operand
-from attnprobe.tracing.axes.labelling import Contraction, short_name
+from attnprobe.tracing.axes.labelling import Contraction, argument, short_name
 from attnprobe.tracing.reading.layouts import (
     Half,
     Layout,
@@ -46,9 +46,7 @@ def scores_operands(
         _half(scene, key, "d", position_pieces(key, "s"), windows_are_heads=windows_are_heads),
     )
     layouts = {"query": (query.tensor, first.one), "key": (key.tensor, first.other)}
-    entering = normaliser_input(scene, path)
-    if entering is not None:
-        layouts["scores"] = (entering, looked_up(scene, first.naming, scene.label(entering).dims))
+    layouts.update(scores_layout(scene, path, first.naming))
     layouts.update(value_layouts(scene, products[1], weights, values, first.naming))
     return operands(core, layouts)
 
@@ -103,20 +101,36 @@ def linear_operands(
     )
 
 
-def normaliser_input(scene: Scene, path: Path) -> int | None:
-    """The tensor that enters the normaliser, before its largest entries are taken off to keep exp finite."""
+def scores_layout(scene: Scene, path: Path, naming: Naming) -> dict[str, tuple[int, Layout | None]]:
+    """Of the tensor that enters the normaliser; none when that sums over something else than the keys."""
+    found = normaliser_input(scene, path)
+    if found is None:
+        return {}
+    tensor, summed = found
+    layout = looked_up(scene, naming, scene.label(tensor).dims)
+    if summed is not None and any(letter != "s" for letter, _ in layout[summed]):
+        return {}
+    return {"scores": (tensor, layout)}
+
+
+def normaliser_input(scene: Scene, path: Path) -> tuple[int, int | None] | None:
+    """The tensor that enters the normaliser, and the dim over which a softmax sums.
+
+    An exp is given what it was before its largest entries were taken off, which keeps it finite.
+    """
     names = [name for name, _, _ in path.normalised]
     if not names:
         return None
     if "softmax" in names:
-        return path.normalised[names.index("softmax")][2]
+        _, index, tensor = path.normalised[names.index("softmax")]
+        return tensor, argument(scene.ops[index], 1, "dim", -1)
     if "exp" not in names or "sum" not in names:
-        return path.normalised[-1][2]
+        return path.normalised[-1][2], None
     _, index, tensor = path.normalised[names.index("exp")]
     shift = scene.maker(tensor, index)
     if shift is not None and shift.index in path.ops and short_name(shift.name).rstrip("_") == "sub":
-        return shift.inputs[0]
-    return tensor
+        return shift.inputs[0], None
+    return tensor, None
 
 
 def _half(scene: Scene, side: Side, summed: str, free: Layout, *, windows_are_heads: bool = False) -> Half:
