@@ -33,7 +33,7 @@
 
   let closed = [];
   window.addEventListener("beforeprint", () => {
-    closed = [...document.querySelectorAll("details:not([open])")];
+    closed = [...document.querySelectorAll("details:not([open], .more, .site)")];
     for (const each of closed) each.open = true;
   });
   window.addEventListener("afterprint", () => {

@@ -169,11 +169,12 @@ def test_the_contents_lead_to_the_topics():
     ("known", "scale"),
     [
         ((0.1, 0.6), Scale(0, 1, False)),  # reaches one half: all of 0 to 1
-        ((0.01, 0.03), Scale(0.01, 0.03, False)),
+        ((0.01, 0.03), Scale(0, 0.03, False)),
+        ((-3, -2), Scale(-3, 0, False)),
         ((-0.4, 0.9), Scale(-0.4, 0.9, False)),
         ((1e-8, 1e-2), Scale(1e-8, 1e-2, True)),
         ((0, 55), Scale(0, 55, False)),
-        ((7,), Scale(7, 7, False)),
+        ((7,), Scale(0, 7, False)),
     ],
 )
 def test_a_scale_fits_its_numbers(known, scale):
@@ -184,7 +185,7 @@ def test_shades_divide_a_scale_evenly():
     assert [Scale(0, 1, False).shade(v) for v in (0, 0.124, 0.125, 0.5, 1)] == [0, 0, 1, 4, 7]
     assert [Scale(1, 1e8, True).shade(v) for v in (1, 10, 1e4, 1e8)] == [0, 1, 4, 7]
     assert Scale(-1e308, 1e308, False).shade(0) == 4
-    assert Scale(5, 5, False).shade(5) == 4
+    assert Scale(0, 0, False).shade(0) == 0
 
 
 def test_neighbouring_cells_of_a_shade_are_one_stroke():
@@ -209,6 +210,14 @@ def test_a_map_has_a_row_per_site_and_the_numbers_in_its_cells():
         "linear scale",
     )
     assert drawing.note == ""
+
+
+def test_shares_are_percents_in_their_cells_as_elsewhere():
+    metric = health_metric("entropy_share", "information", "Share")
+    scan = scan_of(replace(site(0), head_metrics={"entropy_share": (0.004, 0.034)}))
+    scan = replace(scan, metrics={"entropy_share": metric})
+    drawing = heat_map(scan, "entropy_share", values(scan, "entropy_share"), {}, 100)
+    assert (drawing.rows[0].numbers, drawing.legend.high) == (" .40  3.4 ", "3.4\u00a0%")
 
 
 def test_a_metric_without_heads_has_no_map():

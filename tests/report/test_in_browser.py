@@ -238,6 +238,15 @@ def test_print_is_light_and_complete(opened):
     assert open_count(page) == before
 
 
+def test_print_leaves_out_what_only_was_a_click_away(opened):
+    page = opened(health_scan())
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert page.locator("#health-gradients-1").is_visible()
+    assert not page.locator("#health-gradients-more-1").is_visible()
+    assert not page.locator("#s0").is_visible()
+
+
 def test_everything_is_reached_by_keyboard(opened):
     page = opened(gpt_scan())
     page.keyboard.press("Tab")

@@ -37,10 +37,9 @@ class LinearAxis:
 
     def at(self, value: float) -> float:
         """The place of a value, in units of the drawing."""
-        if self.high <= self.low:
-            return (self.start + self.end) / 2
         # Halves: the difference of two large ends may overflow
-        part = (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+        span = self.high / 2 - self.low / 2
+        part = (value / 2 - self.low / 2) / span if span else 0.5
         return self.start + part * (self.end - self.start)
 
 

@@ -29,10 +29,15 @@ def quantity(value: float | None, unit: str, name: str = "") -> str:
     if unit == "ms":
         return duration(value / 1000)
     if unit == "1":
-        return percent(value) if name.endswith("_share") else plain(value)
+        return percent(value) if is_percent(unit, name) else plain(value)
     if unit in ("token", "tokens"):
         return count(value)
     return _scaled(value, 1000, _COUNTS, "", "")
+
+
+def is_percent(unit: str, name: str) -> bool:
+    """Whether a metric is a share that is shown in percent."""
+    return unit == "1" and name.endswith("_share")
 
 
 def percent(share: float | None) -> str:

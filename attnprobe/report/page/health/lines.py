@@ -24,7 +24,7 @@ from attnprobe.report.page.charts import (
 )
 from attnprobe.report.page.elements import Column
 from attnprobe.report.page.growth import marker, summary
-from attnprobe.report.page.health.scale import scale_of
+from attnprobe.report.page.health.scale import WIDE, scale_of
 from attnprobe.report.page.series import Series, series
 from attnprobe.report.parts import describe as of
 from attnprobe.report.parts.catalogue import say
@@ -34,6 +34,7 @@ from attnprobe.report.parts.readings import topic_metrics
 
 SITES_NEEDED = 3  # for a line over depth
 STACKS_DRAWN = 3
+GROWTH = 8  # a wider range over depth is drawn logarithmically: gradients grow and shrink by factors
 ROLES_NEEDED = 3  # for a chart of query, key, value and output
 _ROLES = {"query": "Q", "key": "K", "value": "V", "output": "O"}
 _ROLES |= {"q proj": "Q", "k proj": "K", "v proj": "V", "o proj": "O"}
@@ -112,7 +113,7 @@ def _depth_chart(scan: Scan, names: tuple[str, ...], stack: Sequence[AttentionSi
     if not known:
         return None
     x = LinearAxis(1, len(stack), LEFT, RIGHT)
-    y, marks = _upright(known)
+    y, marks = _upright(known, GROWTH)
     text: Shown = partial(shown, scan, names[0])
     title = say("depth_chart.title", what=metric_title(scan, names[0]), where=of.title(stack[0]))
     return Chart(
@@ -142,9 +143,9 @@ def _over_depth(scan: Scan, name: str, stack: Sequence[AttentionSite]) -> Series
     return Series(_ROLES[_role(name)], metric_title(scan, name), places, values)
 
 
-def _upright(drawn: Sequence[Series]) -> tuple[Axis, tuple[float, ...]]:
-    """The upright axis of some curves and its ticks."""
-    scale = scale_of(value for each in drawn for value in each.values)
+def _upright(drawn: Sequence[Series], wide: float = WIDE) -> tuple[Axis, tuple[float, ...]]:
+    """The upright axis of some curves and its ticks; logarithmic where their range is wide."""
+    scale = scale_of((value for each in drawn for value in each.values), wide)
     if scale.is_log:
         return LogAxis(scale.low, scale.high, BOTTOM, TOP), ticks(scale.low, scale.high, 10)
     return LinearAxis(scale.low, scale.high, BOTTOM, TOP), even_ticks(scale.low, scale.high)

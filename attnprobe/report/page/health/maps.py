@@ -10,8 +10,8 @@ from math import ceil
 from attnprobe.records import Number, Scan
 from attnprobe.report.page.health.scale import Scale, scale_of
 from attnprobe.report.parts.catalogue import Text, Words, both, say
-from attnprobe.report.parts.names import shown
-from attnprobe.report.parts.quantities import count, tiny
+from attnprobe.report.parts.names import shown, unit_of
+from attnprobe.report.parts.quantities import count, is_percent, tiny
 from attnprobe.report.parts.readings import Values, middle
 from attnprobe.report.parts.safe_text import safe
 
@@ -90,6 +90,7 @@ def heat_map(
     is_small = width > HEADS_WITH_NUMBERS
     cell, step = ((14, 14), 4) if is_small else ((32, 18), 1)
     labels = _labels(bands)
+    factor = 100 if is_percent(unit_of(scan, name), name) else 1
     left = MARGIN + LETTER * max(len(both(label).en) for label in labels)
     return HeatMap(
         size=(str(left + width * cell[0] + 1), str(TOP + len(cells) * cell[1] + 1)),
@@ -103,7 +104,7 @@ def heat_map(
                 f"{place * cell[1] + cell[1] / 2 + 4:g}",
                 label,
                 anchors.get(band[0].site, "") if size == 1 else "",
-                "" if is_small else "".join(_centred(tiny(number)) for number in row),
+                "" if is_small else _numbers(row, factor),
             )
             for place, (band, row, label) in enumerate(zip(bands, cells, labels, strict=True))
         ),
@@ -163,6 +164,10 @@ def _shared(parts: Sequence[Sequence[str]]) -> int:
 
 def _cut(text: str) -> str:
     return text if len(text) <= LABEL_LETTERS else f"…{text[1 - LABEL_LETTERS :]}"
+
+
+def _numbers(row: Row, factor: int) -> str:
+    return "".join(_centred(tiny(None if number is None else number * factor)) for number in row)
 
 
 def _centred(text: str) -> str:
