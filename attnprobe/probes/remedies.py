@@ -46,6 +46,7 @@ _OF_MODEL = (
     "largest_logit",
 )
 _AT_LAST = ("mean_token_cosine",)  # read at the last site of the largest group
+_OF_STEPS = ("largest_descent_step", "descent_loss_change")
 _FORCE = "`--probe remedies` with the probes it reads tries them all the same"
 _STEPS = (
     "Plain gradient descent over all batches once, on a copy; the rate is such that a gradient of the "
@@ -102,45 +103,33 @@ def _run(subject: Subject) -> ProbeResult:
         return _gap(copy)
     is_forced = "remedies" in subject.options.probes
     remedies: list[Remedy] = []
-    gaps: list[str] = []
+    gaps: list[NotMeasured] = []
     if is_forced or _symptoms(subject):
         if not tried:
-            gaps.append(
-                f"no {FEWEST_LAYERS} layers are alike, or nothing of them can be changed from outside"
-            )
-        remedies += _trials(subject, copy, tried, gaps)
+            reason = f"no {FEWEST_LAYERS} layers are alike, or nothing of them can be changed from outside"
+            gaps.append(NotMeasured(metric="remedies_tried", site="", reason=reason))
+        else:
+            remedies += _trials(subject, copy, tried, gaps)
     if is_forced or wants_clipping(subject.known):
         remedies += _clipping(subject, copy, gaps)
-    return _result(remedies, gaps)
-
-
-def _result(remedies: Sequence[Remedy], gaps: Sequence[str]) -> ProbeResult:
-    count = len({remedy.name for remedy in remedies})
-    unchanged = {remedy.metric: remedy.before for remedy in remedies}
-    own = [
-        name for name in ("largest_descent_step", "descent_loss_change") if unchanged.get(name) is not None
-    ]
-    missing = [m.name for m in METRICS[1:] if m.name not in own]
+    else:
+        gaps += _missing(_OF_STEPS, "the norm of the gradient varies little between batches")
+    own = {r.metric: r.before for r in remedies if r.metric in _OF_STEPS}
+    totals = {"remedies_tried": len({remedy.name for remedy in remedies}), **own}
     return ProbeResult(
-        measurements=(
-            Measurement(metric="remedies_tried", site="", value=count),
-            *(Measurement(metric=name, site="", value=unchanged[name]) for name in own),
-        ),
-        not_measured=(
-            *(NotMeasured(metric="remedies_tried", site="", reason=gap) for gap in gaps),
-            *(
-                NotMeasured(metric=name, site="", reason="clipping was not tried, or has no loss")
-                for name in missing
-            ),
-        ),
+        measurements=tuple(Measurement(metric=m, site="", value=value) for m, value in totals.items()),
+        not_measured=tuple(gaps),
         remedies=tuple(remedies),
     )
 
 
+def _missing(metrics: Sequence[str], reason: str) -> Iterator[NotMeasured]:
+    for metric in metrics:
+        yield NotMeasured(metric=metric, site="", reason=reason)
+
+
 def _gap(reason: str) -> ProbeResult:
-    return ProbeResult(
-        not_measured=tuple(NotMeasured(metric=m.name, site="", reason=reason) for m in METRICS)
-    )
+    return ProbeResult(not_measured=tuple(_missing([metric.name for metric in METRICS], reason)))
 
 
 def _why_not(subject: Subject) -> str:
@@ -182,7 +171,9 @@ def _copied(subject: Subject) -> nn.Module | str:
         return f"the model cannot be copied: {type(error).__name__}: {str(error)[:200]}"
 
 
-def _trials(subject: Subject, copy: nn.Module, tried: Sequence[Change], gaps: list[str]) -> Iterator[Remedy]:
+def _trials(
+    subject: Subject, copy: nn.Module, tried: Sequence[Change], gaps: list[NotMeasured]
+) -> Iterator[Remedy]:
     """Every change after the other; one that does not run is a gap."""
     from attnprobe.probes.gradient_flow.changing import changed
     from attnprobe.probes.gradient_flow.trials import numbers
@@ -197,7 +188,7 @@ def _trials(subject: Subject, copy: nn.Module, tried: Sequence[Change], gaps: li
             with changed(copy, original, subject.trace, change, subject.options.seed):
                 after = numbers(subject, copy, _PROBES)
         except (AttnprobeError, RuntimeError) as error:
-            gaps.append(f"{change.name} could not be tried: {str(error)[:200]}")
+            gaps += _missing(["remedies_tried"], f"{change.name} could not be tried: {str(error)[:200]}")
             continue
         for place in places:
             if before.get(place) is not None or after.get(place) is not None:
@@ -220,14 +211,14 @@ def _remedy(
     )
 
 
-def _clipping(subject: Subject, copy: nn.Module, gaps: list[str]) -> Iterator[Remedy]:
+def _clipping(subject: Subject, copy: nn.Module, gaps: list[NotMeasured]) -> Iterator[Remedy]:
     """The same few steps without and with clipping."""
     from attnprobe.probes.gradient_flow.changing import restore
     from attnprobe.probes.gradient_flow.trials import steps
 
     clip = subject.known.get(("suggested_clip_norm", ""))
     if not clip:
-        gaps.append("clipping was not tried: it needs the norms of three batches (gradient_batches)")
+        gaps += _missing(_OF_STEPS, "it needs the norms of three batches, from the probe gradient_batches")
         return
     assert subject.model is not None
     found: list[Any] = []
@@ -240,6 +231,8 @@ def _clipping(subject: Subject, copy: nn.Module, gaps: list[str]) -> Iterator[Re
     if not any("random projection" in note for note in subject.trace.notes if note.startswith("loss: ")):
         losses = [each.loss_after - each.loss_before for each in found]
         yield _remedy(subject, change, ("descent_loss_change", ""), *losses)
+    else:
+        gaps += _missing(_OF_STEPS[1:], "the loss is a random projection of the outputs: it has no aim")
 
 
 probe = Probe(
