@@ -21,13 +21,6 @@ METRICS = (
         headline=True,
     ),
     approximability(
-        "uniform_distance",
-        "Distance of the map from the uniform one",
-        f"Mean over real queries of ½ Σ |p_ij - 1 / n_i|: the mass that would have to move.{SAMPLE}",
-        source="total variation distance",
-        not_said="What happens to the output. 1 - 1 / n is the most there can be.",
-    ),
-    approximability(
         "key_position_share",
         "Share of the map that the key's position tells",
         f"R² of {_BEYOND}, on the position of key j (each up to 64, then 32 steps per octave).",

@@ -105,7 +105,7 @@ def _spectrum(rest: Tensor) -> tuple[Tensor, Tensor]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Many small decompositions: on more than one thread they wait for each other, up to 100 times as long."""
+    """Many small decompositions: on several threads they wait for each other, up to 100 times as long."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -33,9 +33,6 @@ class SimpleMapWatcher(ApproximationWatcher):
         self.sums.add(site, "energy", rows.energy(rows.output))
         mean = rows.mixed(rows.uniform)
         self.sums.add(site, "error", rows.energy(mean * rows.total - rows.output))
-        gap = (rows.weights - rows.uniform * rows.total).abs()
-        self.sums.add(site, "gap", rows.summed(rows.share(gap) / 2))
-        self.sums.add(site, "queries", rows.count())
 
     def _add_constant(self, site: int, rows: QueryRows) -> None:
         """Products of the maps of different samples, and of each with itself, beyond the uniform map."""
@@ -49,12 +46,11 @@ class SimpleMapWatcher(ApproximationWatcher):
 
 def numbers(sums: Sums, site: int) -> Found | None:
     """The metrics of `simple_approximation`."""
-    if sums.get(site, "queries") is None:
+    if sums.get(site, "energy") is None:
         return None
     alike, own = total(sums, site, "alike"), total(sums, site, "own")
     return {
         "uniform_error": relative_error(sums, site, "error"),
-        "uniform_distance": ratio(total(sums, site, "gap"), total(sums, site, "queries")),
         "key_position_share": explained_share(sums, site),
         "constant_map_share": ratio(alike, own) if bool(own.any()) else _ONE_SAMPLE,
     }
