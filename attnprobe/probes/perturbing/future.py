@@ -37,7 +37,8 @@ def future_leak(short: Short, again: Run) -> ProbeResult:
 
 
 def _places(length: int) -> tuple[int, ...]:
-    return tuple(sorted({1, max(length // 4, 1), max(length // 2, 1), max(3 * length // 4, 1), length - 1}))
+    """The first token that changes: right at the start, in the middle, at the end."""
+    return tuple(sorted({1, max(length // 3, 1), max(2 * length // 3, 1), length - 1}))
 
 
 def _leak(short: Short, run: Run, place: int) -> float:

@@ -17,7 +17,9 @@ from attnprobe.records import AttentionSite, Measurement, ProbeResult
 from attnprobe.resizing import input_tensors
 
 _METRICS = (BATCH_LEAK, BATCH_LEAK_START)
-_ROUNDING = 64  # of the dtype's steps
+_ROUNDING = 2  # of the dtype's steps: a sample that sees no change is usually equal bit by bit
+_REORDERED = 64  # of them: sums in another order
+_MOST = 0.1
 _NOISE = 4
 
 
@@ -34,10 +36,11 @@ def batch_leak(short: Short, again: Run) -> ProbeResult:
     if leak is None:
         return why_missing(_METRICS, "none of its inputs holds content for each sample")
     floor = difference(again.output, base) if again.output is not None else 0.0
-    limit = max(_ROUNDING * torch.finfo(base.dtype).eps, _NOISE * floor)
+    step = torch.finfo(base.dtype).eps
+    limit = max(_ROUNDING * step, _NOISE * floor)
     cut = _of_first_sample(short.samples or 1)
     if leak > limit and _may_be_sequence_first(short, limit):
-        lies = _orders(short, limit)
+        lies = _orders(short, max(min(_REORDERED * step, _MOST), limit))
         if lies == (False, False):
             reason = "which of its dimensions counts samples cannot be told: neither order makes a difference"
             short.leave_tokens_open(reason)

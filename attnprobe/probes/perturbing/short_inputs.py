@@ -67,44 +67,36 @@ def shortened(subject: Subject) -> Short:
     """
     assert subject.model is not None
     model, trace = replace(subject.model, batches=(), loss_inputs=()), subject.trace
-    seed = subject.options.seed
-    error: Exception | None = None
+    seed, own_samples = subject.options.seed, _samples(subject.model, trace)
+    found, errors = None, []
     for candidate in _candidates(model, trace, seed):
+        samples, is_seen = _samples(candidate, trace), _bytes_of_sites(candidate, trace) <= _MOST_BYTES
+        is_known = samples == own_samples  # a trace of a lone sample does not say which dims count samples
         try:
-            first = run(candidate, None, seed)
-        except ModelError as failed:
-            error = error or failed
+            first = run(candidate, trace if is_seen and is_known else None, seed)
+        except ModelError as error:
+            errors.append(error)
             continue
-        short = Short(candidate, trace, seed, first, _samples(candidate, trace), {}, (), None)
-        _find_tokens(short)
-        if short.output_dim is not None or not _is_ambiguous(short):
+        found = Short(candidate, trace, seed, first, samples, {}, (), None)
+        _find_tokens(found)
+        if found.output_dim is not None or not _is_ambiguous(found):
             break
-    else:
-        if error is not None:
-            raise error
-    if _bytes_of_sites(short) <= _MOST_BYTES:
-        is_joined = short.samples != _samples(model, trace)
-        _see_sites(short, subject.trace_of, is_new=is_joined)
-    return short
+    if found is None:
+        raise errors[0]
+    if _bytes_of_sites(found.model, trace) <= _MOST_BYTES and not found.base.sites:
+        _see_sites(found, subject.trace_of)
+    return found
 
 
-def _see_sites(short: Short, trace_of: Callable[[LoadedModel], Trace] | None, *, is_new: bool) -> None:
-    """Run under the eyes of an observer; with a trace of these inputs where the known one does not do.
-
-    Args:
-        trace_of: Makes a trace; None where there is no way to.
-        is_new: The known trace is of a lone sample, and so does not say which dims count samples.
-    """
-    if not is_new:
-        short.base = short.run(short.model, with_sites=True)
-    if trace_of is not None and (is_new or short.base.lost):
+def _see_sites(short: Short, trace_of: Callable[[LoadedModel], Trace] | None) -> None:
+    """Run once more under the eyes of an observer, with a trace of these very inputs where one can be had."""
+    if trace_of is not None:
         try:
             short.trace = with_sites_of(short.trace, trace_of(short.model))
         except ModelError as error:
             short.base.lost = error.message
             return
-    if not short.base.sites:
-        short.base = short.run(short.model, with_sites=True)
+    short.base = short.run(short.model, with_sites=True)
 
 
 def _candidates(model: LoadedModel, trace: Trace, seed: int) -> Iterator[LoadedModel]:
@@ -144,18 +136,17 @@ def _samples(model: LoadedModel, trace: Trace) -> int | None:
     )
 
 
-def _bytes_of_sites(short: Short) -> float:
+def _bytes_of_sites(model: LoadedModel, trace: Trace) -> float:
     """Of queries, keys, values and outputs of all attentions in one run."""
-    length = short.trace.seq_len
-    ratio = short.length / length if length and short.length else 1.0
+    tensors = input_tensors(model)
+    sizes = [tensors[n].shape[dim] for n, dims in trace.length_dims.items() if n in tensors for dim in dims]
+    ratio = max(sizes, default=0) / trace.seq_len if trace.seq_len and sizes else 1.0
     return ratio * sum(
         4
         * site.batch
-        * (
-            site.num_heads * site.q_len * (site.head_dim + site.value_dim)
-            + site.num_kv_heads * site.kv_len * (site.head_dim + site.value_dim)
-        )
-        for site in short.trace.sites
+        * (site.num_heads * site.q_len + site.num_kv_heads * site.kv_len)
+        * (site.head_dim + site.value_dim)
+        for site in trace.sites
     )
 
 

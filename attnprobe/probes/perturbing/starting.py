@@ -13,7 +13,7 @@ from attnprobe.probes.perturbing.runs import Run, difference
 from attnprobe.records import AttentionSite
 
 _INPUTS = ("query", "key", "value")
-_ROUNDING = 64  # of the dtype's steps; smaller changes do not count as moves
+_ROUNDING = 2  # of the dtype's steps: rows that see no change are usually equal bit by bit
 _NOISE = 4  # times the change between two equal runs
 
 Cut = Callable[[AttentionSite, str, Held], Tensor | None]  # (site, role, part) -> what must not move
