@@ -260,8 +260,8 @@ class Stream:
     read: int | None  # what the projections of the queries read; `entry` itself without a pre-normalisation
     branch: int | None  # what the site gives back, after its output projection: the addend
     exit: int | None  # `entry` + `branch`, after a normalisation that follows the sum
-    has_residual: bool  # `branch` is added to `entry`, or to what a normalisation made of it
-    norm: Literal["pre", "post", "both", "none"]
+    has_residual: bool | None  # `branch` is added to `entry`, or what a norm made of it; None: not known
+    norm: Literal["pre", "post", "both", "none"]  # before the projections, after them or the sum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

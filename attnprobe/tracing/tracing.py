@@ -12,6 +12,7 @@ from attnprobe.borrowing import without_garbage_collection
 from attnprobe.records import BlindSpot, Component, Core, LoadedModel, Op, Tensor, Trace
 from attnprobe.tracing.assembling.merging import merged
 from attnprobe.tracing.assembling.sites import assemble
+from attnprobe.tracing.assembling.streams import streams
 from attnprobe.tracing.axes.algebra import Dim
 from attnprobe.tracing.capturing.run import capture_step
 from attnprobe.tracing.reading.scene import Scene
@@ -86,6 +87,7 @@ def _trace(model: LoadedModel, *, train: bool, backward: bool, seed: int, with_l
         events=captured.events,
         sites=sites,
         cores=tuple(cores),
+        streams=streams(scene, cores, sites),
         site_of_op=parts,
         blind_spots=(*_opaque_modules(model.module), *_opaque_ops(captured.ops)),
         module_classes=classes,
