@@ -6,7 +6,7 @@ import pytest
 from health_scans import health_metric, health_scan, matrix, wave, wide_health_scan
 from sample_scans import empty_scan, gpt_scan, gpt_site
 
-from attnprobe.records import Curve, HeadMatrix, NotMeasured
+from attnprobe.records import Curve, HeadMatrix, NotMeasured, Remedy
 from attnprobe.report.page.attention import attention
 from attnprobe.report.page.growth import charts
 from attnprobe.report.page.health.heads import HEADS_IN_A_BLOCK
@@ -19,7 +19,7 @@ from attnprobe.report.page.instances import metric_table
 from attnprobe.report.page.method import method
 from attnprobe.report.page.sections import sections
 from attnprobe.report.parts.catalogue import both
-from attnprobe.report.parts.readings import Values, reading, values, where
+from attnprobe.report.parts.readings import Values, reading, topic_metrics, values, where
 
 
 def scan_of(*sites, topic="information", **rest):
@@ -74,6 +74,25 @@ def test_a_matrix_is_read_over_its_pairs_without_the_diagonal():
     found = reading(values(scan, "entropy").values())
     assert (found.median, found.high.value) == (0.4, 0.5)
     assert english(where(found.high)) == "blocks.0.attn, heads 0–2"
+
+
+def test_what_was_tried_on_a_copy_stands_with_both_numbers():
+    tried = Remedy(name="residual", change="A residual around the attention", sites=("h.0", "h.1"),
+                   metric="entropy", site="h.1", before=0.25, after=None)  # fmt: skip
+    (row,) = health(replace(scan_of(site(0, 0.2)), remedies=(tried,))).remedies.rows
+    assert [english(cell) for cell in row] == [
+        "A residual around the attention", "h.0, h.1", "Entropy of the maps", "h.1", "0.25", "–"
+    ]  # fmt: skip
+    assert health(scan_of(site(0, 0.2))).remedies is None
+
+
+def test_numbers_in_names_are_sorted_as_numbers():
+    scan = scan_of(site(0, 0.2))
+    names = ("window_256", "window_64", "late", "zeta")
+    metrics = {n: replace(scan.metrics["entropy"], name=n, headline=n == "zeta") for n in names}
+    assert topic_metrics(replace(scan, metrics=metrics), "information") == (
+        "zeta", "late", "window_64", "window_256"
+    )  # fmt: skip
 
 
 def test_a_row_has_a_cell_per_group_with_median_and_range():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -61,7 +62,15 @@ class Reading:
 def topic_metrics(scan: Scan, topic: Topic) -> tuple[str, ...]:
     """The metrics of a topic, those marked as headline first, then by name."""
     names = [name for name, metric in scan.metrics.items() if metric.topic == topic]
-    return tuple(sorted(names, key=lambda name: (not scan.metrics[name].headline, name)))
+    return tuple(sorted(names, key=lambda name: (not scan.metrics[name].headline, *_numbered(name))))
+
+
+def _numbered(name: str) -> tuple[tuple[int, str], ...]:
+    """The key of a name in which "window_64" comes before "window_256"."""
+    return tuple(
+        (int(part[:15]), "") if part.isascii() and part.isdecimal() else (-1, part)
+        for part in re.split(r"(\d+)", name)
+    )
 
 
 def health_metrics(scan: Scan) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from attnprobe.records import Scan, Topic
 from attnprobe.report.page.charts import Chart
-from attnprobe.report.page.elements import Fact
+from attnprobe.report.page.elements import Fact, Table
 from attnprobe.report.page.health.heads import Heads, heads, site_anchors
 from attnprobe.report.page.health.lines import depth_charts, length_chart
 from attnprobe.report.page.health.maps import HEADS_WITH_NUMBERS, ROWS_DRAWN
+from attnprobe.report.page.health.remedies import remedies
 from attnprobe.report.page.health.rows import HealthRow, Surroundings, aligned, ends, health_row
 from attnprobe.report.parts.catalogue import Text, Words, join, say
 from attnprobe.report.parts.names import metric_title, shown
@@ -66,6 +67,7 @@ class Health:
     banner: Words
     figures: tuple[Fact, ...]
     topics: tuple[TopicPart, ...]
+    remedies: Table | None
     heads: Heads
 
     @property
@@ -89,6 +91,7 @@ def health(scan: Scan) -> Health:
         banner=_banner(scan),
         figures=_figures(scan),
         topics=tuple(topics),
+        remedies=remedies(scan),
         heads=heads(scan, anchors, letters),
     )
 
