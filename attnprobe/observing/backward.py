@@ -19,7 +19,7 @@ Show = Callable[..., None]
 
 _ROLES = ("query", "key", "value", "output")
 _FEWEST, _MOST = 1, 4
-_TOKENS_FOR_ONE = 4096  # of the batch: with more of them one random direction must do
+_TOKENS_FOR_ONE = 2048  # of the batch: with more of them one random direction must do
 _FULL_GAUSSIAN = 2**24  # elements of an output for which a direction of independent entries is drawn
 
 
