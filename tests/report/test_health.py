@@ -213,7 +213,7 @@ def test_neighbouring_cells_of_a_shade_are_one_stroke():
 
 
 def drawn(scan, rows=100):
-    return heat_map(scan, "entropy", values(scan, "entropy"), {"h.0.attn": "s0"}, rows)
+    return heat_map(scan, "entropy", values(scan, "entropy"), {"h.0.attn": "s0"}, rows=rows)
 
 
 def test_a_map_has_a_row_per_site_and_the_numbers_in_its_cells():
@@ -235,7 +235,7 @@ def test_shares_are_percents_in_their_cells_as_elsewhere():
     metric = health_metric("entropy_share", "information", "Share")
     scan = scan_of(replace(site(0), head_metrics={"entropy_share": (0.004, 0.034)}))
     scan = replace(scan, metrics={"entropy_share": metric})
-    drawing = heat_map(scan, "entropy_share", values(scan, "entropy_share"), {}, 100)
+    drawing = heat_map(scan, "entropy_share", values(scan, "entropy_share"), {})
     assert (drawing.rows[0].numbers, drawing.legend.high) == (" .40  3.4 ", "3.4\u00a0%")
 
 
@@ -264,6 +264,22 @@ def test_many_heads_have_smaller_cells_without_numbers():
     assert drawing.heads.split() == [str(head) for head in range(0, 40, 4)]
 
 
+def test_where_numbers_are_too_many_the_maps_of_headlines_keep_theirs():
+    (topic,) = health(many_maps(60)).topics
+    assert [bool(row.map.rows[0].numbers) for row in (*topic.rows, *topic.more)] == [True, *[False] * 59]
+    (topic,) = health(many_maps(50)).topics
+    assert all(row.map.rows[0].numbers for row in (*topic.rows, *topic.more))
+
+
+def many_maps(metrics):
+    """24 sites of 16 heads: 384 cells per metric."""
+    scan = scan_of(*(site(n) for n in range(24)))
+    names = [f"measure_{n}" for n in range(metrics)]
+    made = {n: replace(scan.metrics["entropy"], name=n, headline=n == "measure_0") for n in names}
+    sites = tuple(replace(s, head_metrics=dict.fromkeys(names, (0.5,) * 16)) for s in scan.sites)
+    return replace(scan, metrics=made, sites=sites)
+
+
 def test_all_maps_together_fit_on_the_page():
     drawing = next(row.map for row in all_rows(health(wide_health_scan(200))) if row.map)
     assert len(drawing.rows) <= ROWS_DRAWN
@@ -280,6 +296,7 @@ def test_pairs_show_their_ends_over_all_sites():
     # pairs (a, b) of layer n have wave(n + a, b): of layer 0: 0.78, 0.40, 0.36; of layer 1: 0.49, 0.14, 0.23
     assert wave(0, 1) == 0.7797
     highest, lowest = made.table.rows[0][:3], made.table.rows[0][3:]
+    assert len(made.table.rows) == 3  # half of the six pairs: none stands at both ends
     assert [english(cell) for cell in highest] == ["0.78", "0–1", "blocks.0.attn"]
     assert float(english(lowest[0])) == pytest.approx(
         min(wave(n + a, b) for n in (0, 1) for a, b in ((0, 1), (0, 2), (1, 2))), abs=5e-4

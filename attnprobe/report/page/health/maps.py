@@ -68,16 +68,23 @@ class HeatMap:
 
 
 def heat_map(
-    scan: Scan, name: str, found: Mapping[str, Values], anchors: Mapping[str, str], rows: int
+    scan: Scan,
+    name: str,
+    found: Mapping[str, Values],
+    anchors: Mapping[str, str],
+    *,
+    rows: int = ROWS_DRAWN,
+    has_numbers: bool = True,
 ) -> HeatMap | None:
-    """The map of a metric, in at most `rows` rows; None where it is not measured per head.
+    """The map of a metric; None where it is not measured per head.
 
     Args:
         scan: For units.
         name: Of the metric.
         found: Its values by site.
         anchors: Of the sites that have a table of their own on the page.
-        rows: Where there are more sites, neighbours share a row: the medians of their heads.
+        rows: At most so many. Where there are more sites, neighbours share one: the medians of their heads.
+        has_numbers: Write them into the cells, where there are few enough heads.
     """
     per_head = [each for each in found.values() if each.is_per_head]
     if not per_head:
@@ -87,7 +94,7 @@ def heat_map(
     bands = [per_head[start : start + size] for start in range(0, len(per_head), size)]
     cells = [_merged(band, width) for band in bands]
     scale = scale_of(number for row in cells for number in row if number is not None)
-    is_small = width > HEADS_WITH_NUMBERS
+    is_small = width > HEADS_WITH_NUMBERS or not has_numbers
     cell, step = ((14, 14), 4) if is_small else ((32, 18), 1)
     labels = _labels(bands)
     factor = 100 if is_percent(unit_of(scan, name), name) else 1

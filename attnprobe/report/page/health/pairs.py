@@ -51,7 +51,9 @@ def pairs(scan: Scan, name: str, found: Sequence[Values]) -> Pairs | None:
     of_sites = [each for each in found if each.heads and len(each.heads[0]) == 2]
     if not matrices or not of_sites:
         return None
-    scale = scale_of(number for each in of_sites for number in each.known)
+    # A head against itself is one end of the scale: how alike heads are is seen against that
+    own = [each.values[0][0] for each in matrices[:1] if each.values[0][0] is not None]
+    scale = scale_of([*own, *(number for each in of_sites for number in each.known)])
     cells = max(len(each.values) for each in matrices) ** 2
     drawn = _spread_out(matrices, max(min(SITES_DRAWN, CELLS_DRAWN // cells), 1))
     return Pairs(
@@ -90,8 +92,9 @@ def _table(scan: Scan, name: str, found: Sequence[Values]) -> Table:
         for number, pair in zip(each.numbers, each.heads, strict=True)
         if number is not None
     ]
-    highest = nlargest(PAIRS_SHOWN, known, key=lambda pair: pair[0])
-    lowest = nsmallest(PAIRS_SHOWN, known, key=lambda pair: pair[0])
+    amount = min(PAIRS_SHOWN, (len(known) + 1) // 2)
+    highest = nlargest(amount, known, key=lambda pair: pair[0])
+    lowest = nsmallest(amount, known, key=lambda pair: pair[0])
     rows = [
         (*_cells(scan, name, high), *_cells(scan, name, low))
         for high, low in zip(highest, lowest, strict=True)

@@ -62,6 +62,7 @@ class Surroundings:
     groups: tuple[SiteGroup, ...]
     anchors: Mapping[str, str]  # of the sites that have a table of their own
     map_rows: int
+    is_numbered: bool  # all heat maps have their numbers in them, not those of headlines alone
     charts: Mapping[str, Chart]  # against length, by metric
 
 
@@ -91,7 +92,14 @@ def health_row(scan: Scan, name: str, around: Surroundings) -> HealthRow | None:
         gap=_gap(scan, name, found),
         groups=_by_group(scan, name, known),
         groups_note=rows_left_out(GROUPS_LISTED, len(known)),
-        map=heat_map(scan, name, found, around.anchors, around.map_rows),
+        map=heat_map(
+            scan,
+            name,
+            found,
+            around.anchors,
+            rows=around.map_rows,
+            has_numbers=around.is_numbered or metric.headline,
+        ),
         pairs=pairs(scan, name, everything),
         chart=around.charts.get(name),
     )

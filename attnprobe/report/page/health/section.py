@@ -10,7 +10,7 @@ from attnprobe.report.page.charts import Chart
 from attnprobe.report.page.elements import Fact, Table
 from attnprobe.report.page.health.heads import Heads, heads, site_anchors
 from attnprobe.report.page.health.lines import depth_charts, length_chart
-from attnprobe.report.page.health.maps import HEADS_WITH_NUMBERS, ROWS_DRAWN
+from attnprobe.report.page.health.maps import ROWS_DRAWN
 from attnprobe.report.page.health.remedies import remedies
 from attnprobe.report.page.health.rows import HealthRow, Surroundings, aligned, ends, health_row
 from attnprobe.report.parts.catalogue import Text, Words, join, say
@@ -37,13 +37,13 @@ FEWEST_ROWS = 8  # of a map
 class Room:
     """How much of a page health may take."""
 
-    cells_with_numbers: int  # in all heat maps
-    cells: int  # where they are too small for numbers
+    cells: int  # in all heat maps
+    numbered: int  # up to so many cells, all maps have their numbers in them; beyond, those of headlines
     numbers: int  # in the lists of single sites
 
 
-WHOLE = Room(40_000, 100_000, 40_000)
-MERGED = Room(16_000, 40_000, 14_000)  # where there are so many sites that rows stand for several
+WHOLE = Room(100_000, 20_000, 60_000)
+MERGED = Room(16_000, 16_000, 14_000)  # where there are so many sites that rows stand for several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,7 @@ class TopicPart:
     rows: tuple[HealthRow, ...]
     more: tuple[HealthRow, ...]  # of a topic with many: those that are no headlines
     more_title: Words
+    missing_title: Words
     missing: Words  # the metrics of which nothing is known
 
 
@@ -81,7 +82,8 @@ def health(scan: Scan) -> Health:
     groups = site_groups(scan)
     room = MERGED if len(scan.sites) > ROWS_DRAWN else WHOLE
     anchors = site_anchors(scan, room.numbers)
-    around = Surroundings(groups, anchors, _map_rows(scan, room), _length_charts(scan))
+    rows, is_numbered = _map_room(scan, room)
+    around = Surroundings(groups, anchors, rows, is_numbered, _length_charts(scan))
     letters = {site.id: group.letter for group in groups for site in group.sites}
     topics: list[TopicPart] = []
     for topic in HEALTH:
@@ -114,6 +116,7 @@ def _topic(scan: Scan, topic: Topic, around: Surroundings, start: int) -> tuple[
             rows=shown_rows,
             more=more,
             more_title=say("health.more", count=len(more)),
+            missing_title=say("health.missing", count=len(missing)),
             missing=join(missing) if missing else "",
         ),
     )
@@ -136,15 +139,15 @@ def _figure(scan: Scan, name: str) -> Fact:
     return Fact(metric_title(scan, name), shown(scan, name, value), ends(scan, name, found))
 
 
-def _map_rows(scan: Scan, room: Room) -> int:
-    """How many rows each heat map may have, so that all of them fit on the page."""
+def _map_room(scan: Scan, room: Room) -> tuple[int, bool]:
+    """How many rows each heat map may have, so that all fit on the page; whether all can hold numbers."""
     heads_of: dict[str, int] = {}
     for site in scan.sites:
         for name, numbers in site.head_metrics.items():
             heads_of[name] = max(heads_of.get(name, 0), len(numbers))
-    is_numbered = max(heads_of.values(), default=0) <= HEADS_WITH_NUMBERS
-    cells = room.cells_with_numbers if is_numbered else room.cells
-    return max(cells // max(sum(heads_of.values()), 1), FEWEST_ROWS)
+    width = max(sum(heads_of.values()), 1)
+    rows = max(room.cells // width, FEWEST_ROWS)
+    return rows, width * min(rows, len(scan.sites), ROWS_DRAWN) <= room.numbered
 
 
 def _length_charts(scan: Scan) -> Mapping[str, Chart]:
