@@ -136,6 +136,7 @@ def _note(scene: Scene, op: Op, carrier: int, path: Path) -> None:
         path.normalised.append((normaliser, op.index, carrier))
     elif name in _SCALES:
         _scale_by(scene, op, carrier, path)
+        path.dropout = max(path.dropout, _dropout_by(scene, op, carrier))
     elif name in _DROPOUTS:
         path.dropout = max(path.dropout, next((a for a in op.arguments[1:] if isinstance(a, float)), 0.0))
     path.side += [t for t in op.inputs if t != carrier]
@@ -165,6 +166,20 @@ def _is_sum(scene: Scene, op: Op, carrier: int) -> bool:
             return True
         other, before = maker.inputs[0], maker.index
     return False
+
+
+def _dropout_by(scene: Scene, op: Op, carrier: int) -> float:
+    """The rate of a dropout that is a product with a random mask, as on a CPU; 0 when it is none."""
+    for mask in op.inputs:
+        before = op.index
+        while mask != carrier and (maker := scene.maker(mask, before)) is not None:
+            if short_name(maker.name).rstrip("_") == "bernoulli":
+                kept = next((a for a in maker.arguments[1:] if isinstance(a, float)), 1.0)
+                return round(1 - kept, 12)
+            if mask not in maker.writes:
+                break
+            before = maker.index
+    return 0.0
 
 
 def _scale_by(scene: Scene, op: Op, carrier: int, path: Path) -> None:
