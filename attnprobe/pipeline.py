@@ -158,6 +158,7 @@ def _measure(
     ):
         subject.model = placed
         subject.trace_of = _real_tracer(options=subject.options)
+        subject.trace_batch = _trace_of_batch(subject)
         failures = _observe(subject, [p for p in probes if p.watch is not None], watch)
         for probe in probes:
             _run(probe, subject, found, watch, failures.get(probe.name))
@@ -168,12 +169,11 @@ def _observe(subject: Subject, probes: list[Probe], watch: Stopwatch) -> Mapping
     if not probes:
         return {}
     assert subject.model is not None
+    assert subject.trace_batch is not None
     factories = {p.name: partial(p.watch, subject) for p in probes if p.watch is not None}
     with watch.stage("instrumented run") as stage:
         try:
-            observed = observe(
-                subject.model, subject.trace, factories, subject.options, _trace_of_batch(subject)
-            )
+            observed = observe(subject.model, subject.trace, factories, subject.options, subject.trace_batch)
         except AttnprobeError as error:
             stage.ok, stage.outcome = False, f"failed: {error.message}"
             return dict.fromkeys(factories, error)

@@ -491,6 +491,7 @@ class Subject:
     known: Mapping[tuple[str, str], float | None] = field(default_factory=dict)  # (metric, site) so far
     retrace: Callable[[int], Trace] | None = None  # forward-only trace at another sequence length
     trace_of: Callable[[LoadedModel], Trace] | None = None  # real, forward-only, in evaluation mode
+    trace_batch: Callable[[LoadedModel, bool], Trace] | None = None  # on other inputs; True: for real
     watched: Mapping[str, Any] = field(
         default_factory=dict
     )  # probe -> its watcher, after the instrumented run

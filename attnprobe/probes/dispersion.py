@@ -60,7 +60,7 @@ def _watch(subject: Subject) -> Any:
 
 def _run(subject: Subject) -> ProbeResult:
     length = subject.trace.seq_len
-    if length is None or subject.retrace is None:
+    if length is None:
         return _nothing("no input has a dimension along which the tokens of an attention lie")
     if length < _SHORTEST:
         return _nothing(f"{length} tokens are too few to cut: it takes {_SHORTEST}")

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from attnprobe.errors import AttnprobeError, ModelError
+from attnprobe.errors import AttnprobeError
 from attnprobe.observing.calls import AttentionCall, RowBlock
 from attnprobe.observing.maps import AttentionMap
 from attnprobe.observing.run import observe
@@ -79,11 +79,11 @@ def at_lengths(subject: Subject, lengths: Sequence[int]) -> tuple[list[AtLength]
 
 
 def _at(subject: Subject, model: LoadedModel, length: int) -> AtLength:
-    assert subject.retrace is not None
-    trace = subject.retrace(length)
+    assert subject.trace_batch is not None
     cut = resized(replace(model, batches=()), subject.trace.length_dims, subject.trace.seq_len or 0, length)
     options = replace(subject.options, backward=False)
-    observed = observe(cut, trace, {"dispersion": DispersionWatcher}, options, _no_other_trace)
+    trace = subject.trace_batch(cut, False)
+    observed = observe(cut, trace, {"dispersion": DispersionWatcher}, options, subject.trace_batch)
     if "dispersion" in observed.failures:
         raise observed.failures["dispersion"]
     watcher = observed.watchers["dispersion"]
@@ -93,10 +93,6 @@ def _at(subject: Subject, model: LoadedModel, length: int) -> AtLength:
 
 def _places(trace: Trace) -> dict[str, int]:
     return {site.id: index for index, site in enumerate(trace.sites)}
-
-
-def _no_other_trace(model: LoadedModel, for_real: bool) -> Trace:
-    raise ModelError("its run took another path than its trace")
 
 
 def slope(points: Sequence[AtLength], site: str, name: str, against: str) -> Tensor | None:
