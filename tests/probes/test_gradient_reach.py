@@ -12,8 +12,9 @@ from attnprobe.observing.calls import AttentionCall, Batch
 from attnprobe.probes.gradient_flow.reach_watcher import Reach
 from attnprobe.probes.gradient_reach import METRICS, probe
 from attnprobe.records import ProbeResult, Subject
+from sample_models import windowed_gpt
 from tests.probes.gradient_models import Attention
-from tests.probes.gradient_runs import reason, subject_of, value
+from tests.probes.gradient_runs import reason, run, subject_of, value
 
 SITE = "0"
 LENGTH = 8
@@ -114,3 +115,36 @@ def test_samples_of_several_batches_and_lengths_merge_to_their_mean() -> None:
         merged, whole = (value(result_of(to, w), metric.name, SITE) for w in (one, both))
         assert merged == pytest.approx(whole)
     assert value(result_of(to, one), "unreached_position_share", SITE) == pytest.approx((0 + 2 / 8) / 2)
+
+
+def test_two_layers_with_windows_of_six_reach_ten_tokens_back() -> None:
+    # the last of 24 tokens, each layer sees itself and five before: 11 positions are reached, 13 are not;
+    # the second layer starts from states of which the last reads six: 18 are not reached
+    model, ids = windowed_gpt.build_model(), windowed_gpt.example_inputs()
+    result = run(subject_of(model, ids, loss=windowed_gpt.loss), probe)
+    assert value(result, "unreached_position_share") == pytest.approx(13 / 24)
+    assert value(result, "unreached_position_share", "blocks.1.attention") == pytest.approx(18 / 24)
+    assert value(result, "gradient_beyond_half", "blocks.0.attention") == 0
+
+
+def test_shares_are_those_of_the_gradient_that_autograd_gives() -> None:
+    torch.manual_seed(0)
+    model, inputs = nn.Sequential(Attention(16, 4)), torch.randn(1, 9, 16, requires_grad=True)
+    subject = subject_of(model, inputs, loss=lambda out, _: out.sum())
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    class Spy(Reach):
+        def reach(self, call: AttentionCall, gradient: Tensor, position: Tensor) -> None:
+            seen.append((gradient.detach().clone(), position))
+            super().reach(call, gradient, position)
+
+    spied = replace(probe, watch=lambda _: Spy(subject.trace))
+    result = run(subject, spied)
+    ((gradient, position),) = seen
+    direction = torch.randn(16, generator=torch.Generator().manual_seed(0))  # as the run draws it
+    (expected,) = torch.autograd.grad(model(inputs)[0, int(position)] @ direction, inputs)
+    torch.testing.assert_close(gradient, expected)
+    norms = expected[0].norm(dim=-1)
+    distance = (torch.arange(9) - int(position)).abs()
+    mean = float((norms * distance).sum() / norms.sum())
+    assert value(result, "gradient_distance", SITE) == pytest.approx(mean, rel=1e-5)

@@ -181,6 +181,28 @@ def test_blocks_of_heads_are_those_of_autograd_however_weights_are_stored(
         assert heads(result, metric, subject.trace.sites[0].id) == pytest.approx(own, rel=1e-4), role
 
 
+def test_a_packed_weight_of_a_cross_attention_is_cut_for_each_of_its_parts() -> None:
+    class Cross(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True)
+
+        def forward(self, x: Tensor, memory: Tensor) -> Tensor:
+            return self.attention(x, memory, memory, need_weights=False)[0]
+
+    torch.manual_seed(0)
+    model, x, memory = Cross(), torch.randn(2, 7, WIDTH), torch.randn(2, 5, WIDTH)
+    subject = subject_of(model, x, memory, loss=weighted)
+    result = run(subject, probe)
+    weighted(model(x, memory), x).backward()
+    gradient = model.attention.in_proj_weight.grad
+    assert gradient is not None
+    for role, part in zip("qkv", gradient.view(3, HEADS, DIM * WIDTH), strict=True):
+        metric = f"{role}_proj_gradient_norm"
+        own = part.norm(dim=1).tolist()
+        assert heads(result, metric, subject.trace.sites[0].id) == pytest.approx(own, rel=1e-4)
+
+
 def test_heads_of_a_group_show_their_common_key_block() -> None:
     torch.manual_seed(0)
     attention, inputs = Attention(WIDTH, HEADS, 2), torch.randn(2, 7, WIDTH)

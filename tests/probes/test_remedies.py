@@ -100,7 +100,7 @@ def test_fresh_weights_have_the_spread_of_their_formula_and_go_again() -> None:
 
 
 def test_the_constants_are_those_of_the_papers() -> None:
-    # DeepNorm, 24 encoder layers: α = 48^(1/4), β = 192^(-1/4). T-Fixup, 16 layers: 0.67 / 2, and (9 · 16)^(-1/4)
+    # DeepNorm, 24 layers: α = 48^(1/4), β = 192^(-1/4). T-Fixup, 16: 0.67 / 2, and (9 · 16)^(-1/4)
     assert deepnorm_constants(24) == pytest.approx((2.63215, 0.26864), rel=1e-4)
     assert t_fixup_scale(16, is_decoder=False) == pytest.approx(0.335)
     assert t_fixup_scale(16, is_decoder=True) == pytest.approx(144**-0.25)
@@ -142,6 +142,40 @@ def test_fresh_weights_feed_starved_queries_and_keys() -> None:
     assert remedy.after > 100 * remedy.before
     assert remedy.sites == tuple(f"blocks.{i}.attention" for i in range(LAYERS))
     assert value(result, "remedies_tried") == 3
+
+
+class Tower(nn.Module):
+    """Attention alone, layer upon layer, without residuals: tokens become the same."""
+
+    def __init__(self, layers: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.tokens, self.head = nn.Embedding(50, 16), nn.Linear(16, 50)
+        self.layers = nn.Sequential(*(Attention(16, 4) for _ in range(layers)))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.head(self.layers(self.tokens(ids)))
+
+
+def test_a_residual_keeps_tokens_apart_and_feeds_queries_and_keys_again() -> None:
+    subject = subject_of(Tower(8), token_ids(), loss=next_token_loss, options=FORCED)
+    assert {stream.has_residual for stream in subject.trace.streams} == {False}
+    result = tried(subject)
+    alike = by_name(result, "mean_token_cosine")["residual"]
+    assert alike.before == pytest.approx(1, abs=1e-3)
+    assert alike.after is not None
+    assert alike.after < 0.9
+    fed = by_name(result, "query_key_gradient_ratio")["residual"]
+    assert fed.before is not None
+    assert fed.after is not None
+    assert fed.after > 1e3 * fed.before
+
+
+def test_an_unknown_residual_is_not_taken_for_a_missing_one() -> None:
+    trace = subject_of(chain(), torch.randn(2, 5, 16)).trace
+    stream = Stream(entry=None, read=None, branch=None, exit=None, has_residual=None, norm="pre")
+    names = {change.name for change in changes(replace(trace, streams=(stream,) * LAYERS))}
+    assert names == {"xavier_init", "t_fixup_init"}
 
 
 def test_the_model_itself_stays_as_it_was() -> None:

@@ -14,6 +14,7 @@ PROJECTIONS = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": 
 _KEEPS = frozenset(
     {"view", "_unsafe_view", "reshape", "clone", "_to_copy", "detach", "alias", "expand", "unsqueeze"}
 )
+_CUTS = frozenset({"split", "split_with_sizes", "chunk", "slice", "narrow"})  # some rows, all dims
 _PRODUCTS = frozenset({"mm", "addmm", "bmm", "baddbmm", "matmul"})
 
 
@@ -77,7 +78,11 @@ def _layout(
         return None
     if len(shape) == 3 and (own := _head_dim(shape, heads, width)) is not None:
         return Layout(name, own, ((0, shape[own], 1),), own, heads)
-    rows = _rows_dim(trace, name, shape, stretches)
+    pattern = site.projections[role]
+    together = [
+        s for r, p in site.projections.items() if p == pattern for s in site.projection_rows.get(r, ())
+    ]
+    rows = _rows_dim(trace, name, shape, together)
     if rows is None:
         return None
     count = sum(len(range(*stretch)) for stretch in stretches)
@@ -148,6 +153,8 @@ def _moved(trace: Trace, op: Op, short: str, tensor: int, dims: tuple[int, ...])
         order[one], order[other] = order[other], order[one]
     elif short == "permute":
         order = [int(dim) % rank for dim in given[0]]
+    elif short in _CUTS:
+        pass
     elif short in _KEEPS:
         return _kept(trace.tensors[op.outputs[0]].shape, trace.tensors[tensor].shape, dims)
     else:

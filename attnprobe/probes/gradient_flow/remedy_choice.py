@@ -88,9 +88,9 @@ def changes(trace: Trace) -> tuple[Change, ...]:
 
 def _around(streams: Mapping[int, Stream], layers: int) -> Iterator[Change]:
     """Changes at the entry and the exit of the sites' modules."""
-    lone = tuple(i for i, stream in streams.items() if not stream.has_residual)
+    lone = tuple(i for i, stream in streams.items() if stream.has_residual is False)
     bare = tuple(i for i, stream in streams.items() if stream.norm == "none")
-    added = tuple(i for i, stream in streams.items() if stream.has_residual)
+    added = tuple(i for i, stream in streams.items() if stream.has_residual is True)
     if lone:
         yield Change("residual", "the input of the attention's module is added to its output", lone)
     if bare:
