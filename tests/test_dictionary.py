@@ -13,6 +13,7 @@ import pytest
 from attnprobe.dictionary import TOPICS, by_topic, entries, page
 from attnprobe.records import Probe, Topic
 from attnprobe.registry import Plugin, discover
+from attnprobe.report.parts.order import HEADLINES
 from attnprobe.resources import resource_dir
 
 KNOWN = entries(own=True)
@@ -41,10 +42,18 @@ def test_a_metric_says_what_it_is(name: str) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
     assert metric.title[0].isupper() or metric.title.startswith(("k_proj", "q_proj", "v_proj", "o_proj"))
     assert not metric.title.endswith(".")
+    assert not metric.title.startswith(
+        ("The same", "The smallest of them")
+    )  # it is read without its neighbours
     assert metric.unit
     assert len(metric.method) > 10
     if metric.topic != "cost":
         assert metric.not_said
+
+
+def test_the_headlines_that_reports_put_first_exist() -> None:
+    for name in HEADLINES:
+        assert KNOWN[name].metric.headline, name
 
 
 def test_titles_in_chinese_belong_to_metrics_that_exist() -> None:

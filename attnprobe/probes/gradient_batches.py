@@ -57,7 +57,7 @@ METRICS = (
     _metric(
         "non_finite_gradient_batches",
         "Batches whose gradient held NaN or infinity",
-        "Count.",
+        "Number of batches, of those that were run.",
         "Where it started.",
     ),
 )

@@ -40,6 +40,7 @@ def _series(name: str, what: str, formula: str) -> tuple[Metric, Metric, Metric]
             exactness="exact",
             method="Standard error of that line's slope: the factor is known within a factor of exp(± this).",
             source=source,
+            not_said="Whether a line is the right curve.",
             topic="gradients",
         ),
         Metric(

@@ -36,14 +36,15 @@ METRICS = (
     ),
     _metric(
         "rank_one_residual_ratio",
-        "The same against the first layer",
+        "What is left without the mean token, against the first layer",
         "rank_one_residual / rank_one_residual at the first site of the same stack of layers.",
         not_said="Nothing about the first layer itself, which may already be uniform.",
     ),
     _metric(
         "smallest_rank_one_residual",
-        "The smallest of them over the depth",
+        "The smallest rest without the mean token over the depth",
         "Minimum over all sites and the end of the last.",
+        not_said="At which layer: see rank_one_residual.",
         level="model",
     ),
     _metric(

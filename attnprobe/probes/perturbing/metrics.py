@@ -46,6 +46,7 @@ FUTURE_LEAK = _metric(
     + _RUNS,
     "Not an error by itself: encoders and prefix models see all tokens on purpose. Whether a model must not "
     "is for its author to say (causal = True). Compare with repeat_difference.",
+    headline=True,
 )
 FUTURE_LEAK_START = _metric(
     "future_leak_start",
@@ -63,6 +64,7 @@ BATCH_LEAK = _metric(
     "dim 0, or along dim 1 where only dim 0 has positions. " + _CHANGED + _RUNS,
     "Only evaluation mode: batch normalisation in training mode mixes samples on purpose. Where neither "
     "dimension has positions, which of them counts samples cannot be told, and nothing is reported.",
+    headline=True,
 )
 BATCH_LEAK_START = _metric(
     "batch_leak_start",
@@ -80,12 +82,14 @@ POSITION_BLINDNESS = _metric(
     + _RUNS,
     "A causal mask alone gives some order. A table of positions that starts at zero looks blind until it is "
     "trained.",
+    headline=True,
 )
 EVAL_RANDOMNESS = _metric(
     "eval_randomness",
     "Difference between two seeds in evaluation mode",
     "‖y' − y‖ / ‖y‖ of the first output, same inputs, two seeds. " + _RUNS,
     "Models that draw random numbers on purpose (noise, hashing, samplers) are not 0 either.",
+    headline=True,
 )
 EVAL_RANDOMNESS_START = _metric(
     "eval_randomness_start",

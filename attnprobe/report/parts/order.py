@@ -43,12 +43,33 @@ METRICS = (
     "product_count",
 )
 PARTS = ("attention", "feed_forward", "convolution")
+HEADLINES = (  # of health, within their topics
+    "largest_logit",
+    "value_output_gradient_factor",
+    "query_key_gradient_ratio",
+    "head_importance",
+    "nearest_twin",
+    "head_contribution",
+    "normalised_entropy",
+    "rank_one_residual",
+    "mean_token_cosine",
+    "window_for_99",
+    "top_tenth_error",
+    "rank_16_error",
+    "future_leak",
+    "batch_leak",
+)
 _METRIC_PLACES = {name: place for place, name in enumerate(METRICS)}
 
 
 def metric_place(name: str) -> tuple[int, str]:
     """Sort key of a metric."""
     return _METRIC_PLACES.get(name, len(METRICS)), name
+
+
+def headline_place(name: str) -> int:
+    """Sort key of a metric of health among the headlines of its topic."""
+    return HEADLINES.index(name) if name in HEADLINES else len(HEADLINES)
 
 
 def part_place(part: str) -> tuple[int, str]:

@@ -10,8 +10,9 @@ from itertools import combinations
 from statistics import median_high, median_low
 from typing import get_args
 
-from attnprobe.records import AttentionSite, HeadMatrix, Number, Scan, Topic
+from attnprobe.records import AttentionSite, HeadMatrix, Metric, Number, Scan, Topic
 from attnprobe.report.parts.catalogue import Words, say
+from attnprobe.report.parts.order import headline_place
 from attnprobe.report.parts.safe_text import safe
 
 HEALTH: tuple[Topic, ...] = tuple(topic for topic in get_args(Topic) if topic != "cost")
@@ -60,9 +61,13 @@ class Reading:
 
 
 def topic_metrics(scan: Scan, topic: Topic) -> tuple[str, ...]:
-    """The metrics of a topic, those marked as headline first, then by name."""
+    """The metrics of a topic: those marked as headline first, the best known ahead, then by name."""
     names = [name for name, metric in scan.metrics.items() if metric.topic == topic]
-    return tuple(sorted(names, key=lambda name: (not scan.metrics[name].headline, *_numbered(name))))
+    return tuple(sorted(names, key=lambda name: (*_rank(scan.metrics[name]), *_numbered(name))))
+
+
+def _rank(metric: Metric) -> tuple[bool, int]:
+    return (not metric.headline, headline_place(metric.name) if metric.headline else 0)
 
 
 def _numbered(name: str) -> tuple[tuple[int, str], ...]:
