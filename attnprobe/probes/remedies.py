@@ -47,6 +47,8 @@ _OF_MODEL = (
 )
 _AT_LAST = ("mean_token_cosine",)  # read at the last site of the largest group
 _OF_STEPS = ("largest_descent_step", "descent_loss_change")
+_NO_SPIKES = "the norm of the gradient varies little between batches"
+_NO_NORMS = "it needs the norms of three batches, from the probe gradient_batches"
 _FORCE = "`--probe remedies` with the probes it reads tries them all the same"
 _STEPS = (
     "Plain gradient descent over all batches once, on a copy; the rate is such that a gradient of the "
@@ -113,7 +115,8 @@ def _run(subject: Subject) -> ProbeResult:
     if is_forced or wants_clipping(subject.known):
         remedies += _clipping(subject, copy, gaps)
     else:
-        gaps += _missing(_OF_STEPS, "the norm of the gradient varies little between batches")
+        is_known = ("gradient_norm_largest_to_median", "") in subject.known
+        gaps += _missing(_OF_STEPS, _NO_SPIKES if is_known else _NO_NORMS)
     own = {r.metric: r.before for r in remedies if r.metric in _OF_STEPS}
     totals = {"remedies_tried": len({remedy.name for remedy in remedies}), **own}
     return ProbeResult(
@@ -218,7 +221,7 @@ def _clipping(subject: Subject, copy: nn.Module, gaps: list[NotMeasured]) -> Ite
 
     clip = subject.known.get(("suggested_clip_norm", ""))
     if not clip:
-        gaps += _missing(_OF_STEPS, "it needs the norms of three batches, from the probe gradient_batches")
+        gaps += _missing(_OF_STEPS, _NO_NORMS)
         return
     assert subject.model is not None
     found: list[Any] = []
