@@ -28,26 +28,25 @@ def _run(subject: Subject) -> ProbeResult:
     from attnprobe.probes.perturbing.runs import difference
     from attnprobe.probes.perturbing.samples import batch_leak
     from attnprobe.probes.perturbing.short_inputs import shortened
+    from attnprobe.probes.perturbing.tokens import best_of
 
-    short = shortened(subject)
+    short = best_of(shortened(subject))
     if short.base.output is None:
         return why_missing(METRICS, "the model gives back no floating tensor")
     if short.base.output.numel() > _MOST_NUMBERS:
-        return why_missing(
-            METRICS, "its output is too large to be kept and compared at the length it runs at"
-        )
-    again = short.run(short.model, with_sites=bool(short.base.sites))
-    if again.output is None or again.output.shape != short.base.output.shape:
+        return why_missing(METRICS, "its output is too large to be compared at the length that it runs at")
+    again = short.run(short.model).output
+    if again is None or again.shape != short.base.output.shape:
         return why_missing(METRICS, "two equal runs give outputs of different shapes")
-    floor = difference(again.output, short.base.output)
-    repeated = Measurement(metric=REPEAT_DIFFERENCE.name, site="", value=floor)
+    short.floor = difference(again, short.base.output)
+    repeated = Measurement(metric=REPEAT_DIFFERENCE.name, site="", value=short.floor)
     return joined(
         [
             ProbeResult(measurements=(repeated,)),
-            checked(partial(batch_leak, short, again), (BATCH_LEAK, BATCH_LEAK_START)),
-            checked(partial(future_leak, short, again), (FUTURE_LEAK, FUTURE_LEAK_START)),
+            checked(partial(batch_leak, short), (BATCH_LEAK, BATCH_LEAK_START)),  # first: it tells the dims
+            checked(partial(future_leak, short), (FUTURE_LEAK, FUTURE_LEAK_START)),
             checked(partial(position_blindness, short), (POSITION_BLINDNESS,)),
-            checked(partial(eval_randomness, short, again), (EVAL_RANDOMNESS, EVAL_RANDOMNESS_START)),
+            checked(partial(eval_randomness, short), (EVAL_RANDOMNESS, EVAL_RANDOMNESS_START)),
         ]
     )
 

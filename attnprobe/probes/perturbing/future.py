@@ -6,15 +6,16 @@ from torch import Tensor
 
 from attnprobe.observing.observer import Held
 from attnprobe.probes.perturbing.changing import changed_from, content
+from attnprobe.probes.perturbing.locating import Change, located
 from attnprobe.probes.perturbing.metrics import FUTURE_LEAK, FUTURE_LEAK_START
-from attnprobe.probes.perturbing.results import of_starts, why_missing
+from attnprobe.probes.perturbing.results import why_missing
 from attnprobe.probes.perturbing.runs import Run, largest_difference
 from attnprobe.probes.perturbing.short_inputs import Short
-from attnprobe.probes.perturbing.starting import Cut, first_of, row_dim, start_of
+from attnprobe.probes.perturbing.starting import Cut, row_dim
 from attnprobe.records import AttentionSite, Measurement, ProbeResult
 
 
-def future_leak(short: Short, again: Run) -> ProbeResult:
+def future_leak(short: Short) -> ProbeResult:
     """The change of outputs before t, and the attention that lets it through."""
     metrics = (FUTURE_LEAK, FUTURE_LEAK_START)
     if short.output_dim is None:
@@ -25,15 +26,15 @@ def future_leak(short: Short, again: Run) -> ProbeResult:
     if short.length < 2:
         return why_missing(metrics, "one token has no future")
     dims = {name: short.token_dims[name] for name in names}
-    leaks, starts = [], []
+    leaks: list[float] = []
+    changes: list[Change] = []
     for place in _places(short.length):
         changed = changed_from(short.model, dims, place, short.seed + place)
-        run = short.run(changed, with_sites=bool(short.base.sites))
-        leaks.append(_leak(short, run, place))
-        starts.append(start_of(short.trace.sites, short.base, again, run, _before(place, short.length)))
+        leaks.append(_leak(short, short.run(changed), place))
+        if leaks[-1] > short.limit:
+            changes.append(Change(changed, _before(place, short.length), short.seed))
     found = Measurement(metric=FUTURE_LEAK.name, site="", value=max(leaks))
-    start = first_of(starts, short.base)
-    return of_starts(found, FUTURE_LEAK_START, start, short, "a later token moves earlier positions")
+    return located(short, found, FUTURE_LEAK_START, changes, "a later token moves earlier positions")
 
 
 def _places(length: int) -> tuple[int, ...]:

@@ -8,50 +8,46 @@ from torch import Tensor
 from attnprobe.errors import ModelError
 from attnprobe.observing.observer import Held
 from attnprobe.probes.perturbing.changing import changed_from, content, joined_by_another, reordered
+from attnprobe.probes.perturbing.locating import Change, located
 from attnprobe.probes.perturbing.metrics import BATCH_LEAK, BATCH_LEAK_START
-from attnprobe.probes.perturbing.results import of_starts, why_missing
-from attnprobe.probes.perturbing.runs import Run, difference
+from attnprobe.probes.perturbing.results import why_missing
+from attnprobe.probes.perturbing.runs import difference
 from attnprobe.probes.perturbing.short_inputs import Short
-from attnprobe.probes.perturbing.starting import Cut, row_dim, sample_dim, start_of
+from attnprobe.probes.perturbing.starting import Cut, row_dim, sample_dim
 from attnprobe.records import AttentionSite, Measurement, ProbeResult
 from attnprobe.resizing import input_tensors
 
 _METRICS = (BATCH_LEAK, BATCH_LEAK_START)
-_ROUNDING = 2  # of the dtype's steps: a sample that sees no change is usually equal bit by bit
-_REORDERED = 64  # of them: sums in another order
+_REORDERED = 64  # of the dtype's steps: what sums in another order may make, through many layers
 _MOST = 0.1
-_NOISE = 4
 
 
-def batch_leak(short: Short, again: Run) -> ProbeResult:
+def batch_leak(short: Short) -> ProbeResult:
     """The change of sample 0, and the attention that mixes samples.
 
     Where it turns out that dim 0 counts tokens, `short` is told.
     """
-    base = short.base.output
-    reason = _why_not(short)
+    base, reason = short.base.output, _why_not(short)
     if reason or base is None:
         return why_missing(_METRICS, reason)
-    run, leak = _leak_along(short, 0)
+    leak = _leak_along(short, 0)
     if leak is None:
         return why_missing(_METRICS, "none of its inputs holds content for each sample")
-    floor = difference(again.output, base) if again.output is not None else 0.0
-    step = torch.finfo(base.dtype).eps
-    limit = max(_ROUNDING * step, _NOISE * floor)
     cut = _of_first_sample(short.samples or 1)
-    if leak > limit and _may_be_sequence_first(short, limit):
-        lies = _orders(short, max(min(_REORDERED * step, _MOST), limit))
+    if leak > short.limit and _may_be_sequence_first(short):
+        lies = _order_matters(short, 0), _order_matters(short, 1)
         if lies == (False, False):
             reason = "which of its dimensions counts samples cannot be told: neither order makes a difference"
             short.leave_tokens_open(reason)
             return why_missing(_METRICS, reason)
-        if lies[0] and not lies[1]:  # positions lie along dim 0, so samples along dim 1
+        if lies == (True, False):  # positions lie along dim 0, so samples along dim 1
             short.take_tokens_along(0)
             return _sequence_first(short)
         cut = _of_first_row(short.samples or 1)
     found = Measurement(metric=BATCH_LEAK.name, site="", value=leak)
-    start = start_of(short.trace.sites, short.base, again, run, cut)
-    return of_starts(found, BATCH_LEAK_START, start, short, "other samples move a sample's numbers")
+    changed = changed_from(short.model, _carriers(short, 0), 1, short.seed)
+    change = Change(changed, cut, short.seed)
+    return located(short, found, BATCH_LEAK_START, [change], "other samples move a sample's numbers")
 
 
 def _why_not(short: Short) -> str:
@@ -72,7 +68,7 @@ def _why_not(short: Short) -> str:
 def _grows_twice(short: Short) -> bool:
     """Whether one more sample makes two dims of the output larger."""
     assert short.samples is not None
-    without = {name for name, dims in short.trace.length_dims.items() if 0 in dims}
+    without = {name for name, dims in short.length_dims.items() if 0 in dims}
     try:
         output = short.run(joined_by_another(short.model, short.samples, without, short.seed)).output
     except ModelError:
@@ -80,16 +76,15 @@ def _grows_twice(short: Short) -> bool:
     return output is not None and list(output.shape).count(short.samples + 1) > 1
 
 
-def _leak_along(short: Short, dim: int) -> tuple[Run, float | None]:
+def _leak_along(short: Short, dim: int) -> float | None:
     """Change of the first entry of the output along a dim, when all others of the inputs change."""
-    base = short.base.output
-    assert base is not None
-    dims = _carriers(short, dim)
-    if not dims:
-        return short.base, None
-    run = short.run(changed_from(short.model, dims, 1, short.seed), with_sites=bool(short.base.sites))
-    assert run.output is not None
-    return run, difference(run.output.select(dim, 0), base.select(dim, 0))
+    base, dims = short.base.output, _carriers(short, dim)
+    if base is None or not dims:
+        return None
+    moved = short.run(changed_from(short.model, dims, 1, short.seed)).output
+    if moved is None or moved.shape != base.shape:
+        return None
+    return difference(moved.select(dim, 0), base.select(dim, 0))
 
 
 def _carriers(short: Short, dim: int) -> dict[str, int]:
@@ -102,21 +97,14 @@ def _carriers(short: Short, dim: int) -> dict[str, int]:
     }
 
 
-def _may_be_sequence_first(short: Short, limit: float) -> bool:
+def _may_be_sequence_first(short: Short) -> bool:
     """Whether dim 1 of inputs and output behaves as samples do: its entries do not move each other."""
-    if not _carriers(short, 1):
-        return False
-    _, leak = _leak_along(short, 1)
-    return leak is not None and leak <= limit
+    leak = _leak_along(short, 1)
+    return leak is not None and leak <= short.limit
 
 
-def _orders(short: Short, limit: float) -> tuple[bool, bool]:
-    """Whether the order along dim 0 and along dim 1 matters to the output."""
-    first, second = (_order_matters(short, dim, limit) for dim in (0, 1))
-    return first, second
-
-
-def _order_matters(short: Short, dim: int, limit: float) -> bool:
+def _order_matters(short: Short, dim: int) -> bool:
+    """Whether another order along a dim gives more than the same outputs in that order."""
     base = short.base.output
     assert base is not None
     size = base.shape[dim]
@@ -126,14 +114,14 @@ def _order_matters(short: Short, dim: int, limit: float) -> bool:
     moved = short.run(reordered(short.model, dims, order)).output
     if moved is None or moved.shape != base.shape:
         return True
+    limit = max(min(_REORDERED * torch.finfo(base.dtype).eps, _MOST), short.limit)
     return min(difference(moved, base.index_select(dim, order)), difference(moved, base)) > limit
 
 
 def _sequence_first(short: Short) -> ProbeResult:
-    _, leak = _leak_along(short, 1)
-    found = Measurement(metric=BATCH_LEAK.name, site="", value=leak)
+    found = Measurement(metric=BATCH_LEAK.name, site="", value=_leak_along(short, 1))
+    zeros = [Measurement(metric=BATCH_LEAK_START.name, site=s.id, value=0.0) for s in short.trace.sites]
     note = "Samples were taken to lie along dim 1 of the inputs: positions lie along dim 0."
-    zeros = tuple(Measurement(metric=BATCH_LEAK_START.name, site=s.id, value=0.0) for s in short.trace.sites)
     return ProbeResult(measurements=(found, *zeros), notes=(note,))
 
 
