@@ -1,0 +1,1 @@
+"""What the heads of one attention do for the model, and what they have in common."""
