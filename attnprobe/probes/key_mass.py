@@ -80,7 +80,8 @@ def _order(watcher: Any, index: int) -> dict[str, Value]:
 
 
 def _unseen(watcher: Any, subject: Subject) -> Value:
-    without = [s.id for i, s in enumerate(subject.trace.sites) if watcher.reason(i) or s.windows != 1]
+    sites = [(i, s) for i, s in enumerate(subject.trace.sites) if s.role != "channel"]
+    without = [s.id for i, s in sites if watcher.reason(i) or s.windows != 1]
     if without:
         return f"not all attentions of the model could be followed by token: {without[0]}"
     unseen, positions = (watcher.sums.get(-1, name) for name in ("unseen", "positions"))

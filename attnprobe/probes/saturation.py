@@ -94,17 +94,17 @@ def _run(subject: Subject) -> ProbeResult:
 
     def read(index: int, site: AttentionSite) -> dict[str, Value]:
         logits, trace = watcher.sums.get(index, "largest_logit"), watcher.sums.get(index, "trace")
-        saturated = watcher.mean(index, "saturated")
+        saturated, gap = watcher.mean(index, "saturated"), watcher.reason(index)
         return {
-            "largest_logit": _NO_SCORES if logits is None else OfHeads(float(logits.max()), logits),
-            "logit_spread": _NO_SCORES if logits is None else watcher.mean(index, "spread"),
-            "softmax_jacobian": _NO_SOFTMAX if trace is None else watcher.mean(index, "trace"),
-            "softmax_jacobian_bound": _NO_SOFTMAX if trace is None else watcher.mean(index, "bound"),
-            "saturated_queries": saturated,
-            "saturated_heads": (saturated > 0.5).double().mean(),
+            "largest_logit": gap or _NO_SCORES if logits is None else OfHeads(float(logits.max()), logits),
+            "logit_spread": gap or _NO_SCORES if logits is None else watcher.mean(index, "spread"),
+            "softmax_jacobian": gap or _NO_SOFTMAX if trace is None else watcher.mean(index, "trace"),
+            "softmax_jacobian_bound": gap or _NO_SOFTMAX if trace is None else watcher.mean(index, "bound"),
+            "saturated_queries": gap or saturated,
+            "saturated_heads": gap or (saturated > 0.5).double().mean(),
         }
 
-    found = results(subject, METRICS, watcher.reason, read)
+    found = results(subject, METRICS, lambda index: "", read)
     found.append(of_model("largest_logit", all_heads(found, "largest_logit"), max))
     saturated = all_heads(found, "saturated_queries")
     found.append(of_model("saturated_queries", saturated, lambda values: sum(values) / len(values)))

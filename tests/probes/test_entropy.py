@@ -73,7 +73,10 @@ def test_a_site_without_a_map_says_why() -> None:
 def test_weights_that_do_not_sum_to_one_are_no_probabilities() -> None:
     gates = written([[[0.9, 0.8], [0.1, 0.2]]], is_softmax=False)
     result = look(probe, call_of(gates, site(normaliser="sigmoid")))
-    assert gap(result, "attention_entropy") == "its weights are no probabilities: their normaliser is sigmoid"
+    assert (
+        gap(result, "attention_entropy")
+        == "its weights do not add up to one over the keys (normaliser: sigmoid)"
+    )
 
 
 def test_sparse_weights_that_sum_to_one_are_probabilities() -> None:

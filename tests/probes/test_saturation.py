@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log
+
 import pytest
 import torch
 from given_maps import call_of, drawn, gap, heads_of, look, merging_is_one_pass, number, site, written
@@ -65,7 +67,7 @@ def test_a_single_key_is_no_spread_but_saturated() -> None:
     result = look(probe, call_of(scored([[[2.0]]]), site()))
     assert heads_of(result, "softmax_jacobian_bound") == [0.0]
     assert heads_of(result, "saturated_queries") == [1.0]
-    assert gap(result, "logit_spread") == "no query to measure it on"
+    assert gap(result, "logit_spread") == "no query or key that it could be measured on"
 
 
 def test_scaling_the_scores_by_twenty_saturates() -> None:
@@ -84,6 +86,16 @@ def test_weights_without_scores_have_no_largest_score() -> None:
     result = look(probe, call_of(GivenMap(weights, None, is_softmax=True, is_causal=False, width=4), site()))
     assert gap(result, "largest_logit") == "its scores before the normaliser are not known"
     assert heads_of(result, "softmax_jacobian") == pytest.approx([3 / 8])
+
+
+def test_gates_have_scores_and_no_probabilities() -> None:
+    gates = written([[[0.9, 0.8], [0.1, 0.2]]], is_softmax=False)
+    result = look(probe, call_of(gates, site(normaliser="sigmoid")))
+    assert heads_of(result, "largest_logit") == pytest.approx(
+        [log(10)]
+    )  # the map's scores are logarithms here
+    for metric in ("saturated_queries", "softmax_jacobian"):
+        assert "do not add up to one" in gap(result, metric)
 
 
 def test_another_normaliser_has_another_jacobian() -> None:

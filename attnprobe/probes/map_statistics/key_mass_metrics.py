@@ -16,7 +16,7 @@ METRICS = (
         "first four keys that are no padding. " + _EXACT,
         "A sink is common in trained models and no fault; it matters for eviction, windows and quantisation. "
         "Uniform attention has 1/n in encoders and about (ln n)/n in causal models. Sinks elsewhere than at "
-        "the start show in largest_key_mass.",
+        "the start show in largest_key_mass. Under a window few queries see a key, and each gives it much.",
         source=_GU,
         headline=True,
     ),

@@ -20,7 +20,7 @@ class OfHeads(NamedTuple):
     by_head: Any  # tensor [H]
 
 
-_NOTHING = "no query to measure it on"
+_NOTHING = "no query or key that it could be measured on"
 
 
 def results(

@@ -19,11 +19,14 @@ class SaturationWatcher(MapWatcher):
     wants: ClassVar[frozenset[str]] = frozenset({"rows"})
 
     def rows(self, call: AttentionCall, block: RowBlock) -> None:
-        """One block of sampled queries."""
-        if call.index in self.missing:
-            return
+        """One block of sampled queries. Scores tell something of gates too, weights of probabilities only."""
         valid = block.valid[:, None]  # [N, 1, b]
-        probabilities = block.probabilities
+        if call.index not in self.missing:
+            self._weights(call, block.probabilities, valid)
+        if block.logits is not None:
+            self._scores(call, block.logits, block.visible, valid)
+
+    def _weights(self, call: AttentionCall, probabilities: Tensor, valid: Tensor) -> None:
         largest = probabilities.topk(min(2, probabilities.shape[-1]), -1).values
         first = largest[..., 0]
         self.add_mean(call.index, "saturated", (first > SATURATED).float(), valid)
@@ -32,8 +35,6 @@ class SaturationWatcher(MapWatcher):
             trace = 1 - torch.linalg.vector_norm(probabilities, dim=-1).square()
             self.add_mean(call.index, "trace", trace.clamp_(min=0), valid)
             self.add_mean(call.index, "bound", first * (1 - first + second), valid)
-        if block.logits is not None:
-            self._scores(call, block.logits, block.visible, valid)
 
     def _scores(self, call: AttentionCall, logits: Tensor, visible: Tensor, valid: Tensor) -> None:
         """logits [N, H, b, S], -inf where not visible; NaN and +inf among them count as 0."""

@@ -67,7 +67,7 @@ def _no_probabilities(attention: AttentionMap, normaliser: str) -> str:
     is_one = ((sums - 1).abs() < 1e-2) | (sums == 0)
     if bool((rows >= 0).all()) and bool(is_one.all()):
         return ""
-    return f"its weights are no probabilities: their normaliser is {normaliser}"
+    return f"its weights do not add up to one over the keys (normaliser: {normaliser})"
 
 
 def real_queries(call: AttentionCall, attention: AttentionMap) -> Tensor:
