@@ -24,7 +24,7 @@ def checked(
     """Run the model and check every core. Returns what was checked, by site.
 
     fused      softmax(query keyᵀ scale + mask) value = output
-    product    the scores are query keyᵀ times one factor, plus what is the same for every sample
+    product    the scores are query keyᵀ times one factor per head, plus what is the same for every sample
     weights    weights value = output
     rows       the rows of the weights sum to 1
     softmax    softmax(scores) = weights
@@ -79,8 +79,8 @@ def _check(
             _near(_softmax(held["scores"]), held["weights"], tolerance)
             done.add("softmax")
     if {"scores", "query", "key"} <= held.keys() and core.mechanism == "dot_product":
-        if _is_product(held, tolerance):
-            done.add("product")
+        _is_product(core, held, tolerance)
+        done.add("product")
     if core.score_ops == core.value_ops and {"query", "key", "value", "output"} <= held.keys():
         _near(_fused(core, held, arguments), held["output"], tolerance)
         done.add("fused")
@@ -92,18 +92,20 @@ def _softmax(scores: Tensor) -> Tensor:
     return torch.softmax(scores.masked_fill(hidden & ~hidden.all(-1, keepdim=True), -torch.inf), -1)
 
 
-def _is_product(held: dict[str, Tensor], tolerance: float) -> bool:
+def _is_product(core: Core, held: dict[str, Tensor], tolerance: float) -> None:
+    """One factor per head; what is added (masks, biases) is the same for every sample and so falls out."""
     product = held["query"] @ _for_heads(held["key"], held["query"].shape[1]).mT
     scores = held.get("uncapped", held["scores"])
     assert scores.shape == product.shape
-    visible = scores > -1e4
+    samples = (-1, core.windows, *scores.shape[1:])
+    scores, product = scores.reshape(samples), product.reshape(samples)
+    visible = scores > -50
     if len(product) > 1:
         visible = visible.all(0, keepdim=True).expand_as(scores)
         scores, product = scores - scores.mean(0), product - product.mean(0)
-    scores, product = scores[visible], product[visible]
-    factor = (scores @ product) / (product @ product)
+    scores, product = (t.where(visible, 0.0).transpose(0, 2).flatten(1) for t in (scores, product))
+    factor = (scores * product).sum(1, keepdim=True) / (product * product).sum(1, keepdim=True)
     _near(factor * product, scores, 10 * tolerance)
-    return True
 
 
 def _linear(core: Core, held: dict[str, Tensor]) -> Tensor:
@@ -113,7 +115,7 @@ def _linear(core: Core, held: dict[str, Tensor]) -> Tensor:
 
 
 def _fused(core: Core, held: dict[str, Tensor], arguments: Any) -> Tensor:
-    args, kwargs = arguments
+    _, kwargs = arguments
     query, key, value = (held[name] for name in _KERNEL_ARGUMENTS)
     heads = query.shape[1]
     scale = kwargs.get("scale") or query.shape[-1] ** -0.5

@@ -87,11 +87,13 @@ def follow(scene: Scene, core: Core, module: str, above: Upstream) -> Branch:
 
 def _after(scene: Scene, op: Op, walked: _Walked, tensor: int, reached: dict[int, _Walked]) -> _Walked | None:
     """How the op's output was reached; None where the branch is not followed any further."""
+    own = [reached[t] for t in op.inputs if t in reached]
+    is_normalised = any(one.is_normalised for one in own) or (normalises(op) and not walked.sums)
     meets = is_sum(scene, op) and not all(t in reached for t in op.inputs[:2])
     following = _Walked(
         walked.projections + is_projection(scene, op),
         walked.sums + meets,
-        walked.is_normalised or (normalises(op) and not walked.sums),
+        is_normalised,
         walked.branch if walked.branch is not None else tensor if meets else None,
     )
     is_too_far = following.projections > _PROJECTIONS or following.sums > _SUMS

@@ -132,7 +132,8 @@ def _counts(scene: Scene, query: Side, key: Side) -> _Counts:
     q_part = split(scene, q_dims, query.contracted, (q_own,), windows_are_heads=scrambled)
     k_part = split(scene, k_dims, key.contracted, (k_own,), windows_are_heads=scrambled)
     heads = max(q_part.heads, k_part.heads)
-    is_shared = q_part.batch == 1 and k_part.batch > 1  # the same queries, repeated for every sample
+    # the same queries, repeated for every sample; keys made of such queries are repeated like them
+    is_shared = q_part.batch == 1 and (k_part.batch > 1 or k_part.repeats % max(q_part.repeats, 2) == 0)
     return _Counts(
         batch=q_part.batch * (q_part.repeats if is_shared else 1),
         windows=q_part.windows,

@@ -86,7 +86,7 @@ def agreed(one: Pieces, other: Pieces) -> tuple[Pieces, Pieces] | None:
 
     Returns:
         Letters of both, cut alike. A factor that is a copy in `one` keeps what `other` says, and the other
-        way round; where both are copies, or unknown, the letter is `UNKNOWN`.
+        way round; copies in both are samples (of a decoder that starts from learned queries).
     """
     cuts = refined([size for _, size in one], [size for _, size in other])
     if cuts is None:
@@ -101,6 +101,8 @@ def agreed(one: Pieces, other: Pieces) -> tuple[Pieces, Pieces] | None:
 
 
 def _stronger(one: str, other: str) -> str:
+    if one == other == COPY:
+        return "n"
     return next((letter for letter in "hwn" if letter in (one, other)), UNKNOWN)
 
 
