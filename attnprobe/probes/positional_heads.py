@@ -13,8 +13,9 @@ METRICS = (
     approximability(
         "relative_position_share",
         "Share of the map that the distance between query and key tells",
-        "R² of n_i p_ij, n_i keys being visible to query i, on j - i (each up to 64, then 32 steps per "
-        "octave). At most 256 queries per sequence.",
+        "1 - Σ (p_ij - m_ij)² / Σ (p_ij - 1 / n_i)², n_i keys being visible to query i; m_ij is the mean of "
+        "n p over all pairs of the same batch with the same j - i, scaled so that each row sums to 1."
+        + SAMPLE,
         source=_SOURCE,
         not_said="Positions in two dimensions: rows of an image follow each other, so a head that looks one "
         "row up is positional, one that looks at the border is not. For fixed positions see "

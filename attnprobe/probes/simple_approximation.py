@@ -8,7 +8,7 @@ from attnprobe.probes.approximating.metrics import END_TO_END, ERROR, SAMPLE, ap
 from attnprobe.records import Probe, ProbeResult, Subject
 
 _PAPA = "Hassid et al. 2022, arXiv:2211.03495"
-_BEYOND = "n_i p_ij - 1, n_i keys being visible to query i"
+_BEYOND = "p_ij - 1 / n_i, n_i keys being visible to query i"
 
 METRICS = (
     approximability(

@@ -24,6 +24,18 @@ def test_a_map_of_one_offset_is_told_by_the_distance() -> None:
     assert number(result, "static_error") == pytest.approx(0.0, abs=1e-4)
 
 
+def test_a_causal_head_that_looks_one_token_back_is_told_too() -> None:
+    back = torch.eye(LENGTH)[(torch.arange(LENGTH) - 1).clamp(min=0)]
+    result = result_of(back, is_causal=True)
+    assert number(result, "relative_position_share") == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_slow_decay_under_a_causal_mask_is_told() -> None:
+    place = torch.arange(LENGTH)
+    decay = ((place - place[:, None]) / 64).masked_fill(place > place[:, None], -torch.inf).softmax(-1)
+    assert number(result_of(decay, is_causal=True), "relative_position_share") > 0.9
+
+
 def test_before_and_after_are_told_apart() -> None:
     ahead = torch.eye(LENGTH)[(torch.arange(LENGTH) + 1).clamp(max=LENGTH - 1)]
     mixed = torch.where(torch.arange(LENGTH)[:, None] % 2 == 0, ahead, ahead.flip(0, 1))

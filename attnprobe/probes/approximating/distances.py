@@ -84,14 +84,6 @@ def by_distance(sums: Tensor) -> Tensor:
     return sums.new_zeros(sums.shape[0], BINS).index_add_(1, bins_of(offset.abs()), sums)
 
 
-def by_signed_distance(sums: Tensor) -> Tensor:
-    """The same with keys before and after the query apart: [H, 2 BINS]."""
-    keys = (sums.shape[1] + 1) // 2
-    offset = torch.arange(1 - keys, keys, device=sums.device)
-    place = bins_of(offset.abs()) + BINS * (offset < 0)
-    return sums.new_zeros(sums.shape[0], 2 * BINS).index_add_(1, place, sums)
-
-
 def longest_sight(call: AttentionCall) -> Tensor:
     """The most keys that a query of a sample sees: [N or 1], at least 1."""
     assert call.map is not None

@@ -14,6 +14,8 @@ from attnprobe.observing.rows import SAMPLED_QUERIES
 
 _FULL_SAMPLE = 2**16  # query-key pairs of one head; a sample with more is thinned, to a quarter at most
 _MOST_THINNED = 4
+_KEPT_BYTES = 2**25
+_FEWEST_KEPT = 32
 
 
 class QueryRows:
@@ -27,6 +29,7 @@ class QueryRows:
         self, call: AttentionCall, index: Tensor, weights: Tensor, visible: Tensor, valid: Tensor
     ) -> None:
         self.call, self.index, self.weights, self.visible, self.valid = call, index, weights, visible, valid
+        self._parts: dict[int, QueryRows] = {}
 
     @property
     def heads(self) -> int:
@@ -49,10 +52,14 @@ class QueryRows:
         return self.visible / self.keys
 
     @cached_property
-    def centred(self) -> Tensor:
-        """What the map has beyond the uniform one, times the number of keys: [N, H, r, S]; 0 if not valid."""
-        found = self.weights / self.total.clamp(min=torch.finfo(torch.float32).tiny)
-        return found.sub_(self.uniform).mul_(self.keys * self.valid[:, None, :, None])
+    def shares(self) -> Tensor:
+        """Weights as shares of their row: [N, H, r, S]."""
+        return self.weights / self.total.clamp(min=torch.finfo(torch.float32).tiny)
+
+    @cached_property
+    def beyond_uniform(self) -> Tensor:
+        """How the shares differ from those of the uniform map: [N, H, r, S]; 0 where a query is not real."""
+        return (self.shares - self.uniform).mul_(self.valid[:, None, :, None])
 
     @cached_property
     def values(self) -> Tensor:
@@ -75,7 +82,7 @@ class QueryRows:
         if groups == tuple(head // copies for head in range(len(groups))):
             samples, _, rows, keys = weights.shape
             grouped = weights.reshape(samples, num_groups, copies * rows, keys) @ self.values
-            return grouped.view(grouped.shape[0], len(groups), rows, -1)
+            return grouped.view(len(grouped), len(groups), rows, grouped.shape[3])
         return weights @ self.values[:, list(groups)]
 
     def energy(self, output: Tensor) -> Tensor:
@@ -113,23 +120,32 @@ class QueryRows:
     @cached_property
     def thinned(self) -> QueryRows:
         """Every second or fourth of the queries where all together have too many keys."""
-        return self.every(self._thinning)
-
-    def without_weights(self) -> QueryRows:
-        """The same queries with what their map made of the values, for other maps to be compared with."""
-        found = QueryRows(self.call, self.index, self.weights[..., :0], self.visible, self.valid)
-        found.total, found.output = self.total, self.output
-        return found
+        return self.every(self.thinning)
 
     @property
-    def _thinning(self) -> int:
+    def thinning(self) -> int:
+        """One of how many sampled queries is left in `thinned`."""
         pairs = sample_size(self.call) * self.weights.shape[3]
         return min(max(pairs // _FULL_SAMPLE, 1), _MOST_THINNED)
 
+    def affordable(self, step: int) -> QueryRows:
+        """Every `step`-th query; fewer, but no fewer than 32, where the weights of all would exceed 32 MiB.
+
+        For what needs all rows of a call at once.
+        """
+        samples, heads, _, keys = self.weights.shape
+        room = max(_KEPT_BYTES // max(4 * samples * heads * keys, 1), _FEWEST_KEPT)
+        return self.every(max(step, -(-sample_size(self.call) // room)))
+
     def every(self, step: int) -> QueryRows:
-        """Every `step`-th query of the whole sample, in turn from each place within a step."""
+        """Every `step`-th query of the whole sample, in turn from each place within a step. May be none."""
         if step == 1:
             return self
+        if step not in self._parts:
+            self._parts[step] = self._chosen(step)
+        return self._parts[step]
+
+    def _chosen(self, step: int) -> QueryRows:
         number = sample_numbers(self.call, self.index)
         chosen = (number % step == number // step % step).nonzero().squeeze(1)
         return QueryRows(

@@ -21,8 +21,6 @@ from attnprobe.probes.approximating.watching import (
 
 RANK = 16
 _QUERIES = 128
-_FEWEST_QUERIES = 32
-_WORKSPACE_BYTES = 2**25
 _FLAT = 1e-10  # below this share of the map's energy, what differs between rows is rounding
 
 
@@ -35,7 +33,8 @@ class RankWatcher(ApproximationWatcher):
 
     def look(self, call: AttentionCall, rows: QueryRows, block: RowBlock) -> None:
         """See `ApproximationWatcher.look`."""
-        self._kept.append(rows.every(_step(call)))
+        chosen = rows.affordable(-(-sample_size(call) // _QUERIES))
+        self._kept += [chosen] if len(chosen.index) else []
         if is_last(call, block):
             kept, self._kept = self._kept, []
             self._add(call.index, kept)
@@ -64,14 +63,6 @@ class RankWatcher(ApproximationWatcher):
         few = directions[..., : RANK - 1]
         self.sums.add(site, "error", _squares(output - few @ (few.mT @ output)).sum(0))
         self.sums.add(site, "energy", (of_mean + _squares(output)).sum(0))
-
-
-def _step(call: AttentionCall) -> int:
-    """One of how many sampled queries is kept: 128 in all, fewer where their rows would exceed 32 MiB."""
-    assert call.map is not None
-    row_bytes = max(4 * call.map.N * call.map.H * call.map.S, 1)
-    wanted = min(max(_WORKSPACE_BYTES // row_bytes, _FEWEST_QUERIES), _QUERIES)
-    return -(-sample_size(call) // wanted)
 
 
 def _joined(blocks: list[Tensor]) -> Tensor:

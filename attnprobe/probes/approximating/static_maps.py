@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from attnprobe.observing.calls import AttentionCall, RowBlock
 from attnprobe.observing.sums import Sums
-from attnprobe.probes.approximating.distances import (
-    by_offset,
-    by_signed_distance,
-    spread_out,
-    without_distance,
-)
-from attnprobe.probes.approximating.explained import add_explained, explained_share, visible_pairs
+from attnprobe.probes.approximating.distances import by_offset, spread_out, without_distance
 from attnprobe.probes.approximating.query_rows import QueryRows, is_last
-from attnprobe.probes.approximating.watching import ApproximationWatcher, Found, relative_error
+from attnprobe.probes.approximating.watching import ApproximationWatcher, Found, relative_error, total
+
+_FLAT = 1e-9  # below this share of the uniform map's energy, what differs from it is rounding
 
 
 class StaticMapWatcher(ApproximationWatcher):
-    """Sums the maps by offset; with all rows of a call at hand, adds the error of their mean by offset."""
+    """Sums the maps by offset; once all rows of a call are there, compares them with their mean by offset."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._beyond: Tensor | None = None  # by offset, of the call that is being shown
+        self._scaled: Tensor | None = None  # Σ n p by offset, of the call that is being shown
         self._pairs: Tensor | None = None
-        self._shown: list[QueryRows] = []
+        self._kept: list[QueryRows] = []
 
     def unsuited(self, call: AttentionCall) -> str:
         """See `ApproximationWatcher.unsuited`."""
@@ -32,31 +29,36 @@ class StaticMapWatcher(ApproximationWatcher):
 
     def look(self, call: AttentionCall, rows: QueryRows, block: RowBlock) -> None:
         """See `ApproximationWatcher.look`."""
-        beyond = by_offset(rows, rows.centred.sum(0))
-        pairs = by_offset(rows, visible_pairs(rows)).expand(rows.heads, -1)
-        add_explained(self.sums, call.index, rows, by_signed_distance(beyond), by_signed_distance(pairs))
-        self._beyond = beyond if self._beyond is None else self._beyond + beyond
+        real = rows.valid[:, None, :, None]
+        scaled = by_offset(rows, (rows.shares * (rows.keys * real)).sum(0))
+        pairs = by_offset(rows, (rows.visible & real).sum(0).double())
+        self._scaled = scaled if self._scaled is None else self._scaled + scaled
         self._pairs = pairs if self._pairs is None else self._pairs + pairs
-        self.sums.add(call.index, "energy", rows.thinned.energy(rows.thinned.output))
-        self._shown.append(rows.thinned.without_weights())
+        chosen = rows.affordable(rows.thinning)
+        self._kept += [chosen] if len(chosen.index) else []
         if is_last(call, block):
-            self._add_error(call.index, self._beyond / self._pairs.clamp(min=1) + 1.0)
-            self._beyond, self._pairs, self._shown = None, None, []
+            self._compare(call.index, (self._scaled / self._pairs.clamp(min=1)).float())
+            self._scaled, self._pairs, self._kept = None, None, []
 
-    def _add_error(self, site: int, mean: Tensor) -> None:
+    def _compare(self, site: int, mean: Tensor) -> None:
         """Args: mean of n p by offset, [H, 2 S - 1]."""
-        mean = mean.float().clamp_(min=0.0)
-        for rows in self._shown:
+        for rows in self._kept:
             static = spread_out(mean, rows) * rows.visible
-            error = rows.error_of_output(rows.mixed(static), static.sum(-1, keepdim=True))
-            self.sums.add(site, "error", error)
+            static /= static.sum(-1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
+            self.sums.add(site, "error", rows.energy(rows.mixed(static) * rows.total - rows.output))
+            self.sums.add(site, "energy", rows.energy(rows.output))
+            self.sums.add(site, "unexplained", rows.energy(rows.shares - static))
+            self.sums.add(site, "differing", rows.energy(rows.beyond_uniform))
+            self.sums.add(site, "uniform", rows.summed(1 / rows.keys.squeeze(-1)))
 
 
 def numbers(sums: Sums, site: int) -> Found | None:
     """The metrics of `positional_heads`."""
     if sums.get(site, "energy") is None:
         return None
+    differing, uniform = total(sums, site, "differing"), total(sums, site, "uniform")
+    share = 1 - total(sums, site, "unexplained") / differing
     return {
-        "relative_position_share": explained_share(sums, site),
+        "relative_position_share": torch.where(differing > _FLAT * uniform, share, torch.nan),
         "static_error": relative_error(sums, site, "error"),
     }

@@ -26,6 +26,8 @@ class TopKeyWatcher(ApproximationWatcher):
     def look(self, call: AttentionCall, rows: QueryRows, block: RowBlock) -> None:
         """See `ApproximationWatcher.look`."""
         rows = rows.thinned
+        if not len(rows.index):
+            return
         sorted_weights, order = rows.weights.sort(-1, descending=True)
         within = (sorted_weights.cumsum(-1) / rows.total).nan_to_num_(0.0)
         tenth, quarter = _share_of(rows.keys, 10), _share_of(rows.keys, 4)

@@ -147,18 +147,32 @@ def explained(entries: list[tuple[int, float]]) -> float | None:
     return told / whole if whole > 1e-9 * len(numbers) else None
 
 
-def scaled_entries(maps: WholeMaps, head: int) -> Iterator[tuple[Row, int, float]]:
-    """n p of every visible pair."""
+def entries(maps: WholeMaps, head: int) -> Iterator[tuple[Row, int, float]]:
+    """p of every visible pair."""
     for row in maps.rows(head):
         for key in row.visible.nonzero().flatten().tolist():
-            yield row, key, row.keys * float(row.weights[key])
+            yield row, key, float(row.weights[key])
+
+
+def uniform(row: Row) -> Tensor:
+    return row.visible.double() / row.keys
+
+
+def told_by_distance(maps: WholeMaps, head: int) -> float | None:
+    """How much nearer the static map comes than the uniform one, in squares."""
+    static, left, differing = static_map(maps, head), 0.0, 0.0
+    for row in maps.rows(head):
+        guess = static(row)
+        left += float((row.weights - guess / guess.sum()).square().sum())
+        differing += float((row.weights - uniform(row)).square().sum())
+    return 1 - left / differing if differing > 1e-9 else None
 
 
 def static_map(maps: WholeMaps, head: int) -> Callable[[Row], Tensor]:
     """The mean of n p at each offset, over what is visible."""
     groups: dict[int, list[float]] = {}
-    for row, key, number in scaled_entries(maps, head):
-        groups.setdefault(key - row.place, []).append(number)
+    for row, key, share in entries(maps, head):
+        groups.setdefault(key - row.place, []).append(row.keys * share)
     means = {offset: sum(numbers) / len(numbers) for offset, numbers in groups.items()}
 
     def replaced(row: Row) -> Tensor:
@@ -174,7 +188,7 @@ def constant_share(maps: WholeMaps, head: int) -> float | None:
     across, own = 0.0, 0.0
     by_query: dict[int, list[Tensor]] = {}
     for row in maps.rows(head):
-        by_query.setdefault(row.query, []).append(row.keys * row.weights - row.visible.double())
+        by_query.setdefault(row.query, []).append(row.weights - uniform(row))
     for rows in by_query.values():
         if len(rows) > 1:
             pairs = [float(a @ b) for i, a in enumerate(rows) for j, b in enumerate(rows) if i != j]

@@ -23,13 +23,14 @@ from tests.probes.approximating.naive_maps import (
     WholeMaps,
     constant_share,
     effective_rank,
+    entries,
     explained,
     keys_for,
     largest,
     near,
-    scaled_entries,
     spectrum,
     static_map,
+    told_by_distance,
     window_for,
 )
 from tests.probes.approximating.random_calls import Shape, shapes
@@ -182,9 +183,10 @@ def test_ranks(shape: Shape) -> None:
         "map_effective_rank_share": by_head(maps, mean_of(lambda r, v: effective_rank(v) / size(r))),
         "map_rank_for_90": by_head(maps, mean_of(lambda _, v: for_90(v))),
         "map_rank_for_90_share": by_head(maps, mean_of(lambda r, v: for_90(v) / size(r))),
-        "rank_16_error": by_head(maps, error),
     }
     compare(low_rank_approximation.probe, call, expected, 1e-4)
+    # The root of what single precision leaves of squares: weak directions mix.
+    compare(low_rank_approximation.probe, call, {"rank_16_error": by_head(maps, error)}, 1e-3)
 
 
 @few_examples
@@ -194,7 +196,7 @@ def test_maps_that_do_not_read_the_content(shape: Shape) -> None:
     maps = shape.maps(call)
 
     def key_position(head: int) -> float | None:
-        return explained([(key, number) for _, key, number in scaled_entries(maps, head)])
+        return explained([(key, share - 1 / row.keys) for row, key, share in entries(maps, head)])
 
     expected = {
         "uniform_error": by_head(maps, lambda h: maps.error(h, lambda r: r.visible.double())),
@@ -210,11 +212,8 @@ def test_maps_of_the_distance(shape: Shape) -> None:
     call = shape.call()
     maps = shape.maps(call)
 
-    def relative(head: int) -> float | None:
-        return explained([(key - row.place, number) for row, key, number in scaled_entries(maps, head)])
-
     expected = {
-        "relative_position_share": by_head(maps, relative),
+        "relative_position_share": by_head(maps, lambda h: told_by_distance(maps, h)),
         "static_error": by_head(maps, lambda h: maps.error(h, static_map(maps, h))),
     }
     compare(positional_heads.probe, call, expected, 1e-5)

@@ -56,14 +56,17 @@ def test_batches_of_different_lengths_merge_into_what_one_pass_holds(probe: Prob
 
 
 @pytest.mark.parametrize("probe", PROBES[1:], ids=[probe.name for probe in PROBES[1:]])
-def test_rows_in_small_blocks_give_what_one_block_gives(probe: Probe) -> None:
-    call = _shape(17).call()
+@pytest.mark.parametrize(("length", "cuts"), [(17, (5, 6)), (1024, tuple(range(3, 256, 3)))])
+def test_rows_in_small_blocks_give_what_one_block_gives(
+    probe: Probe, length: int, cuts: tuple[int, ...]
+) -> None:
+    call = _shape(length, "none").call()
     assert call.map is not None
     whole, parts = _watcher(probe), _watcher(probe)
     show(whole, call)
     parts.attention(call)
     (block,) = row_blocks(call, call.map, seed=0)
-    for cut in (slice(0, 5), slice(5, 6), slice(6, 17)):
+    for cut in map(slice, (0, *cuts), (*cuts, len(block.index))):
         weights, visible = block.probabilities[:, :, cut], block.visible[:, :, cut]
         parts.rows(call, RowBlock(block.index[cut], weights, None, visible, block.valid[:, cut]))
     for key, value in whole.sums._sums.items():
