@@ -7,7 +7,9 @@ from math import log
 import pytest
 import torch
 from given_maps import call_of, drawn, gap, merging_is_one_pass, show, site, trace_of, written
+from layered import seeded
 
+import attnprobe
 from attnprobe.observing.calls import Batch
 from attnprobe.probes.dispersion import probe, shorter_lengths
 from attnprobe.probes.map_statistics.lengths import AtLength, DispersionWatcher, slope
@@ -94,3 +96,18 @@ def test_without_a_length_to_cut_nothing_is_run() -> None:
 
 def test_two_passes_merge_into_one() -> None:
     assert merging_is_one_pass(DispersionWatcher)
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_a_model_without_queries_disperses_entirely(train: bool) -> None:
+    model, ids = seeded()
+    for layer in model.layers:
+        torch.nn.init.zeros_(layer.q_proj.weight)
+        torch.nn.init.zeros_(layer.q_proj.bias)
+    found = attnprobe.scan(model, (ids,), probes=["dispersion"], train=train)
+    assert [site.metrics["dispersion_slope"] for site in found.sites] == pytest.approx([-1.0] * 3, abs=1e-4)
+    assert [site.metrics["entropy_slope"] for site in found.sites] == pytest.approx([1.0] * 3, abs=1e-4)
+    assert {curve.lengths for curve in found.curves} == {(16, 32, 64)}
+    # Geometric mean of 1, 1/2 … 1/64
+    expected = torch.arange(1, 65).log().mean().neg().exp()
+    assert found.curves[0].values[-1] == pytest.approx(float(expected), rel=1e-4)

@@ -7,7 +7,9 @@ from math import log
 import pytest
 import torch
 from given_maps import call_of, drawn, gap, heads_of, look, merging_is_one_pass, number, site, tokens, written
+from layered import seeded
 
+import attnprobe
 from attnprobe.probes.entropy import probe
 from attnprobe.probes.map_statistics.entropies import EntropyWatcher
 
@@ -97,3 +99,21 @@ def test_the_fused_kernel_gives_what_the_whole_map_gives() -> None:
 
 def test_two_passes_merge_into_one() -> None:
     assert merging_is_one_pass(EntropyWatcher)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_scan_gives_what_the_weights_say(dtype: torch.dtype) -> None:
+    model, ids = seeded()
+    model.to(dtype)
+    found = attnprobe.scan(model, (ids,), probes=["entropy"])
+    layer, x = model.layers[0], model.embedding(ids)
+    query, key = (p(x).unflatten(-1, (2, 4)).transpose(1, 2).double() for p in (layer.q_proj, layer.k_proj))
+    hidden = torch.ones(64, 64, dtype=torch.bool).triu(1)
+    weights = (query @ key.mT / 2).masked_fill(hidden, -torch.inf).softmax(-1)
+    entropy = -torch.special.xlogy(weights, weights).sum(-1)
+    assert found.sites[0].head_metrics["attention_entropy"] == pytest.approx(
+        entropy.mean((0, 2)).tolist(), rel=1e-5
+    )
+    assert found.sites[0].head_metrics["maximum_probability"] == pytest.approx(
+        weights.amax(-1).mean((0, 2)).tolist(), rel=1e-5
+    )

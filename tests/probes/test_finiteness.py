@@ -19,8 +19,10 @@ from given_maps import (
     site,
     trace_of,
 )
+from layered import seeded
 from torch import Tensor
 
+import attnprobe
 from attnprobe.observing.calls import AttentionCall, Batch, Gradients
 from attnprobe.observing.maps import GivenMap
 from attnprobe.probes.finiteness import probe
@@ -136,3 +138,21 @@ def test_parameters_with_broken_gradients_are_counted_by_tensor() -> None:
 
 def test_two_passes_merge_into_one() -> None:
     assert merging_is_one_pass(FinitenessWatcher)
+
+
+def test_a_broken_weight_shows_where_it_stands() -> None:
+    model, ids = seeded()
+    with torch.no_grad():
+        model.layers[1].k_proj.weight[5, 0] = NAN  # a row of the second head's keys
+    found = attnprobe.scan(model, (ids,), probes=["finiteness"])
+    assert [site.metrics["non_finite_inputs"] for site in found.sites] == [0, 2 * 64, 2 * 64 * 8 * 3]
+    assert found.totals["first_non_finite_site"] == 1
+    assert "NaN or infinities come up first in the key of layers.1" in found.notes
+
+
+def test_a_healthy_model_has_no_first_place() -> None:
+    model, ids = seeded()
+    found = attnprobe.scan(model, (ids,), probes=["finiteness"])
+    assert [site.metrics["non_finite_outputs"] for site in found.sites] == [0, 0, 0]
+    assert [site.metrics["non_finite_gradients"] for site in found.sites] == [0, 0, 0]
+    assert found.totals["non_finite_parameter_gradients"] == 0
