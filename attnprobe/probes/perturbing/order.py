@@ -6,12 +6,15 @@ import torch
 from torch import Tensor
 
 from attnprobe.probes.perturbing.changing import content, counts, reordered
+from attnprobe.probes.perturbing.doubled import in_double_precision
 from attnprobe.probes.perturbing.metrics import POSITION_BLINDNESS
 from attnprobe.probes.perturbing.results import why_missing
 from attnprobe.probes.perturbing.runs import difference
 from attnprobe.probes.perturbing.short_inputs import Short
 from attnprobe.records import Measurement, ProbeResult
 from attnprobe.resizing import input_tensors
+
+_SMALL = 0.05  # below: may be rounding, in a small floating dtype
 
 
 def position_blindness(short: Short) -> ProbeResult:
@@ -34,6 +37,9 @@ def position_blindness(short: Short) -> ProbeResult:
             reasons.append(reason)
         elif tensor.shape[short.token_dims[name]] > 2:
             found[name] = _difference(short, name)
+    exact = in_double_precision(short) if min(found.values(), default=1.0) < _SMALL else None
+    if exact is not None:
+        found = {name: _difference(exact, name) for name in found}
     if not found:
         return why_missing(metrics, reasons[0] if reasons else "too few tokens to put in another order")
     value = min(found.values())
