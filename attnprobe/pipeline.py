@@ -159,12 +159,14 @@ def _measure(
         subject.model = placed
         subject.trace_of = _real_tracer(options=subject.options)
         subject.trace_batch = _trace_of_batch(subject)
-        failures = _observe(subject, [p for p in probes if p.watch is not None], watch)
+        failures = _observe(subject, [p for p in probes if p.watch is not None], found, watch)
         for probe in probes:
             _run(probe, subject, found, watch, failures.get(probe.name))
 
 
-def _observe(subject: Subject, probes: list[Probe], watch: Stopwatch) -> Mapping[str, Exception]:
+def _observe(
+    subject: Subject, probes: list[Probe], found: Findings, watch: Stopwatch
+) -> Mapping[str, Exception]:
     """The one run that all of these probes watch; returns those that failed during it."""
     if not probes:
         return {}
@@ -178,6 +180,7 @@ def _observe(subject: Subject, probes: list[Probe], watch: Stopwatch) -> Mapping
             stage.ok, stage.outcome = False, f"failed: {error.message}"
             return dict.fromkeys(factories, error)
         subject.watched = observed.watchers
+        found.notes += observed.notes
         stage.outcome = f"{observed.batches} batch{'es' if observed.batches != 1 else ''}"
     return observed.failures
 

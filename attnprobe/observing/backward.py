@@ -49,10 +49,14 @@ class BackwardPass:
             return
         batch.loss = float(loss.detach())
         scale = _as_direction(batch)
-        if "directions" in self._wants:
-            self._directions(batch, is_one_free=scale is not None)
-        if "reach" in self._wants:
-            self._reach(batch)
+        try:
+            if "directions" in self._wants:
+                self._directions(batch, is_one_free=scale is not None)
+            if "reach" in self._wants:
+                self._reach(batch)
+        except RuntimeError as error:  # reentrant checkpoints refuse gradients of chosen tensors
+            reason = f"gradients of chosen tensors could not be had: {running.first_line(error)}"
+            batch.notes = (*batch.notes, reason)
         if "gradients" in self._wants or scale is not None:
             for tensors in self._kept:
                 self._hook(tensors, batch, scale)

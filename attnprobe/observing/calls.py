@@ -23,6 +23,7 @@ class Batch:
     loss_origin: str = ""  # "given", "the model's own", "a fixed random projection …"
     padding: tuple[Tensor, ...] = ()  # bool [B, S] for each input with padded positions, True for real tokens
     directions: int = 0  # how many random directions were differentiated
+    notes: tuple[str, ...] = ()  # what could not be done
 
 
 @dataclass(slots=True, kw_only=True)

@@ -100,6 +100,7 @@ class _Step:
         if self._backward is not None:
             self._backward.run(self.batch)
         self.show("after_batch", self.batch)
+        self._observed.notes = tuple(dict.fromkeys((*self._observed.notes, *self.batch.notes)))
         return trace
 
     def _forward(self, trace: Trace, factories: Mapping[str, Callable[[], Watcher]]) -> str:

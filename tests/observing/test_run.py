@@ -266,3 +266,29 @@ def test_a_softmax_over_queries_is_not_taken_for_one_over_keys() -> None:
 
     run(QueriesNormalised(), (torch.randn(B, S, E),), makers={"kind": Kind})
     assert kinds == [False]
+
+
+class Checkpointed(nn.Module):
+    def __init__(self, *, reentrant: bool) -> None:
+        super().__init__()
+        self.reentrant = reentrant
+        self.inward, self.attention = nn.Linear(E, E), Attention(fused=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        from torch.utils.checkpoint import checkpoint
+
+        return checkpoint(self.attention, self.inward(x), use_reentrant=self.reentrant)
+
+
+def test_checkpoints_that_recompute_in_the_graph_have_gradients_and_directions() -> None:
+    sums = run(Checkpointed(reentrant=False), (torch.randn(B, S, E),)).watchers["recorder"].sums
+    assert sums.get(0, "query") is not None
+    assert sums.get(0, "count") == 4.0
+
+
+def test_reentrant_checkpoints_leave_gradients_out_and_the_run_goes_on() -> None:
+    seen = run(Checkpointed(reentrant=True), (torch.randn(B, S, E),))
+    sums = seen.watchers["recorder"].sums
+    assert sums.get(0, "mass") is not None
+    assert sums.get(0, "directions") is None
+    assert sums.get(0, "query") is None
