@@ -11,11 +11,11 @@ from attnprobe.probes.map_statistics.results import Value, all_heads, of_model, 
 from attnprobe.records import AttentionSite, Curve, NotMeasured, Probe, ProbeResult, Subject
 
 _SHORTEST = 32  # below it the cuts are of a few tokens
-_LONG = 512  # beyond it shorter cuts do: they cost less, and tell more of the growth
+_LONG = 512  # beyond it one short cut must do: the others cost as much as the rest of the run
 _VELICKOVIC = "Veličković et al. 2024, arXiv:2410.01104."
 _LENGTHS = (
-    f"First batch, cut to a half and a quarter of its length, above {_LONG} tokens to a quarter and an "
-    "eighth; a least-squares line through the three lengths. "
+    f"First batch, cut to a half and a quarter of its length, above {_LONG} tokens to an eighth; a "
+    "least-squares line through all lengths. "
 )
 
 METRICS = (
@@ -70,8 +70,9 @@ def _run(subject: Subject) -> ProbeResult:
     watcher = subject.watched["dispersion"]
 
     def read(index: int, site: AttentionSite) -> dict[str, Value]:
-        reason = "the number of its visible keys hardly changes with the length" if len(points) > 1 else ""
-        gap = reason or "; ".join(notes)
+        gap = "the number of its visible keys hardly changes with the length"
+        if len(points) == 1:
+            gap = "; ".join(notes)
         by_weight = slope(points, site.id, "log_largest", "row_log_keys")
         by_entropy = slope(points, site.id, "entropy", "log_keys")
         return {
@@ -83,7 +84,7 @@ def _run(subject: Subject) -> ProbeResult:
     found = results(subject, METRICS, watcher.reason, read)
     for metric in ("dispersion_slope", "entropy_slope"):
         found.append(of_model(metric, all_heads(found, metric), median))
-    result = probe_result(found, notes)
+    result = probe_result(found, notes if len(points) > 1 else ())  # else they are the reasons of all gaps
     return ProbeResult(
         measurements=result.measurements,
         not_measured=result.not_measured,
@@ -93,8 +94,8 @@ def _run(subject: Subject) -> ProbeResult:
 
 
 def shorter_lengths(length: int) -> tuple[int, ...]:
-    """The two lengths to which inputs are cut."""
-    return (length // 4, length // 2) if length <= _LONG else (length // 8, length // 4)
+    """To which lengths the inputs are cut."""
+    return (length // 4, length // 2) if length <= _LONG else (length // 8,)
 
 
 def _curves(subject: Subject, points: list[Any]) -> Iterator[Curve]:
