@@ -258,6 +258,14 @@ def test_names_of_rows_are_cut_to_what_differs():
     assert [english(row.label) for row in drawn(scan_of(site(0, 0.1))).rows] == ["h.0.attn"]
 
 
+def test_long_names_of_rows_keep_both_ends():
+    sites = tuple(replace(site(n, 0.1), id=f"stage.{n}.{'x' * 50}.attn{n}") for n in (0, 1))
+    first, second = (english(row.label) for row in drawn(scan_of(*sites)).rows)
+    assert first == "0.xxxxxxxxxxxxxxxxx…xxxxxxxxxxxxx.attn0"
+    assert second.startswith("1.")
+    assert len(first) <= 40
+
+
 def test_many_heads_have_smaller_cells_without_numbers():
     drawing = drawn(scan_of(site(0, *(0.1 for _ in range(40)))))
     assert drawing.rows[0].numbers == ""

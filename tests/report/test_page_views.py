@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from sample_scans import FULL, WINDOWED, empty_scan, gpt_scan, gpt_site, rich_scan, wide_scan
+from sample_scans import FULL, METRICS, WINDOWED, empty_scan, gpt_scan, gpt_site, rich_scan, wide_scan
 
 from attnprobe.records import CostShare, InputTensor, NotMeasured
 from attnprobe.report.page.attention import GROUPS_LISTED, GROUPS_OPEN, INSTANCES_LISTED, attention
@@ -162,6 +162,19 @@ def test_many_sites_of_one_gap_are_counted():
     missing = tuple(NotMeasured(metric="x", site=f"h.{n}", reason="out of memory") for n in range(9))
     (row,) = texts(unseen(replace(empty_scan(), not_measured=missing)).not_measured.rows)
     assert row == ("x", "h.0, h.1, h.2, h.3 and 5 more", "out of memory")
+
+
+def test_gaps_of_cost_stand_before_those_of_health_which_are_counted():
+    health = replace(METRICS["flops_core"], topic="heads")
+    metrics = {f"measure_{n}": replace(health, name=f"measure_{n}", title=f"Measure {n}") for n in range(6)}
+    missing = (
+        *(NotMeasured(metric=name, site="", reason="no map") for name in metrics),
+        NotMeasured(metric="forward_ms", site="", reason="static scan"),
+    )
+    rows = texts(unseen(replace(empty_scan(), metrics=metrics, not_measured=missing)).not_measured.rows)
+    assert [row[0] for row in rows] == [
+        "Forward time", "Measure 0, Measure 1, Measure 2, Measure 3 and 2 more"
+    ]  # fmt: skip
 
 
 def test_findings_stand_first_when_there_are_any():

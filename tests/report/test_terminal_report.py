@@ -4,6 +4,7 @@ import io
 import re
 
 import pytest
+from health_scans import health_scan
 from hostile_names import HOSTILE_NAMES
 from rich.cells import cell_len
 from sample_scans import empty_scan, gpt_scan, renamed_scan, rich_scan, wide_scan
@@ -51,6 +52,28 @@ def test_the_summary_says_where_the_cost_is():
     )
 
 
+def test_health_is_told_in_a_few_lines_with_the_place_of_the_extremes():
+    text = summary_text(health_scan(), "en", width=160)
+    lines = [squeezed(line).strip() for line in text.splitlines()]
+    start = next(place for place, line in enumerate(lines) if line.startswith("Health: "))
+    assert "means little on random inputs" in lines[start]
+    # wave: 0.05 is reached where 0.7 layer + 0.9 head is an odd multiple of pi, 0.95 at head 0 of layer 0
+    assert lines[start + 1].startswith(
+        "Gradients Norm of the gradient number 0, against its weight* A 0.476, B 0.513 0.05 ("
+    )
+    topics = ("Gradients", "Heads", "Information", "Approximability", "Correctness")
+    firsts = [line.split()[0] for line in lines[start + 1 :] if line.startswith(topics)]
+    assert firsts == list(topics)
+    assert "Not measured 4 metrics of health the model has no mask to leak" in squeezed(text)
+
+
+def test_health_on_given_data_is_told_without_a_warning():
+    text = summary_text(health_scan("given"), "en", width=160)
+    assert "means little" not in text
+    assert "against its weight*" not in text
+    assert "Health" not in summary_text(gpt_scan(), "en")
+
+
 def test_what_was_not_seen_is_in_the_summary():
     text = squeezed(summary_text(rich_scan(), "en"))
     assert "Not seen vision.tower a scripted module shows no ops model.py:90" in text
@@ -76,7 +99,7 @@ def test_many_groups_are_cut_and_counted():
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("width", [40, 60, 80, 95, 96, 120, 200])
 def test_no_line_is_wider_than_the_terminal(width, language):
-    for scan in (rich_scan(), empty_scan(), renamed_scan("x" * 1000)):
+    for scan in (rich_scan(), empty_scan(), renamed_scan("x" * 1000, "heads"), health_scan()):
         for line in summary_text(scan, language, width=width).splitlines():
             assert cell_len(line) <= width
 
@@ -89,7 +112,7 @@ def test_nothing_is_lost_where_it_is_narrow():
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=lambda name: ascii(name)[:24])
 def test_a_hostile_name_cannot_steer_the_terminal(name):
-    text = summary_text(renamed_scan(name), "en", width=400)
+    text = summary_text(renamed_scan(name, "heads"), "en", width=400)
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2028\u202e\ud800]", text)
     assert not re.search(r"(?m)^\s*::|##\[", text)
     if len(name) < 60 and "##[" not in name:

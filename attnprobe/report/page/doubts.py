@@ -102,7 +102,8 @@ def _not_measured(scan: Scan) -> Table | None:
         Column(say("column.where"), "code"),
         Column(say("column.reason"), "prose"),
     )
-    rows = [(_metrics(scan, gap), _where(gap), safe(gap.reason, 1000)) for gap in gaps(scan)]
+    ordered = sorted(gaps(scan), key=lambda gap: all(is_health(scan, name) for name in gap.metrics))
+    rows = [(_metrics(scan, gap), _where(gap), safe(gap.reason, 1000)) for gap in ordered]
     return _table("unseen.not_measured", columns, rows)
 
 

@@ -18,7 +18,7 @@ from attnprobe.report.parts.safe_text import safe
 ROWS_DRAWN = 48
 CELLS_DRAWN = 10_000  # of one map
 HEADS_WITH_NUMBERS = 24
-LABEL_LETTERS, LETTER, MARGIN, TOP = 22, 7, 12, 20
+LABEL_LETTERS, LETTER, MARGIN, TOP = 40, 6.4, 14, 20
 LETTERS = 5  # of a cell
 
 Row = tuple[Number | None, ...]
@@ -98,7 +98,7 @@ def heat_map(
     cell, step = ((14, 14), 4) if is_small else ((32, 18), 1)
     labels = _labels(bands)
     factor = 100 if is_percent(unit_of(scan, name), name) else 1
-    left = MARGIN + LETTER * max(len(both(label).en) for label in labels)
+    left = ceil(MARGIN + LETTER * max(len(both(label).en) for label in labels))
     return HeatMap(
         size=(str(left + width * cell[0] + 1), str(TOP + len(cells) * cell[1] + 1)),
         cell=cell,
@@ -170,7 +170,9 @@ def _shared(parts: Sequence[Sequence[str]]) -> int:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LABEL_LETTERS else f"…{text[1 - LABEL_LETTERS :]}"
+    """Both ends of a long text: each tells something."""
+    half = (LABEL_LETTERS - 1) // 2
+    return text if len(text) <= LABEL_LETTERS else f"{text[:half]}…{text[-half:]}"
 
 
 def _numbers(row: Row, factor: int) -> str:
