@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from attnprobe.borrowing import without_garbage_collection
-from attnprobe.records import BlindSpot, Component, Core, LoadedModel, Op, Tensor, Trace
+from attnprobe.records import BlindSpot, Core, LoadedModel, Op, Tensor, Trace
 from attnprobe.tracing.assembling.merging import merged
 from attnprobe.tracing.assembling.sites import assemble
 from attnprobe.tracing.assembling.streams import streams
+from attnprobe.tracing.assembling.translating import translation
 from attnprobe.tracing.axes.algebra import Dim
 from attnprobe.tracing.capturing.run import capture_step
 from attnprobe.tracing.reading.scene import Scene
@@ -38,22 +39,26 @@ def retrace(model: LoadedModel, known: Trace, *, seed: int = 0) -> Trace:
     """A forward-only trace of the same model on other inputs, with the sites of `known`.
 
     The ops of the two runs are matched in order, which is far cheaper than to recognise everything anew;
-    where the model takes another path, it is recognised anew.
+    where the model takes another path, it is recognised anew. Cores and streams speak of the new run; sites
+    keep the sizes of the known one.
 
     Raises:
         ModelError: The forward raised.
     """
     with without_garbage_collection():
         captured = capture_step(model, train=known.train, backward=False, seed=seed, with_lines=False)
-        parts = _matched_parts(known, captured.ops[: captured.forward_end])
-        if parts is None:
+        pairs = _matched(known, captured.ops[: captured.forward_end])
+        if pairs is None:
             return _trace(model, train=known.train, backward=False, seed=seed, with_lines=False)
+    moved = translation(pairs, known.tensors, captured.tensors)
     return replace(
         known,
         ops=captured.ops,
         tensors=captured.tensors,
         events=captured.events,
-        site_of_op=parts,
+        cores=tuple(map(moved.core, known.cores)),
+        streams=tuple(map(moved.stream, known.streams)),
+        site_of_op={moved.ops[op]: part for op, part in known.site_of_op.items() if op in moved.ops},
         forward_end=captured.forward_end,
         loss_end=captured.loss_end,
         output_storages=captured.output_storages,
@@ -62,8 +67,8 @@ def retrace(model: LoadedModel, known: Trace, *, seed: int = 0) -> Trace:
     )
 
 
-def _matched_parts(known: Trace, ops: Sequence[Op]) -> dict[int, tuple[int, Component]] | None:
-    """Which part of which site an op is, by the op of the same rank in `known`; None if the paths differ.
+def _matched(known: Trace, ops: Sequence[Op]) -> list[tuple[Op, Op]] | None:
+    """Each op of `known` with that of the same rank; None if the paths differ.
 
     A pass without gradients leaves out the `detach` of saved results.
     """
@@ -71,8 +76,7 @@ def _matched_parts(known: Trace, ops: Sequence[Op]) -> dict[int, tuple[int, Comp
     new = [op for op in ops if op.name != _DETACH]
     if [op.name for op in old] != [op.name for op in new]:
         return None
-    pairs = zip(old, new, strict=True)
-    return {b.index: known.site_of_op[a.index] for a, b in pairs if a.index in known.site_of_op}
+    return list(zip(old, new, strict=True))
 
 
 def _trace(model: LoadedModel, *, train: bool, backward: bool, seed: int, with_lines: bool) -> Trace:
