@@ -54,7 +54,15 @@ class QueryRows:
     @cached_property
     def shares(self) -> Tensor:
         """Weights as shares of their row: [N, H, r, S]."""
+        assert self.call.map is not None
+        if self.call.map.is_softmax:
+            return self.weights
         return self.weights / self.total.clamp(min=torch.finfo(torch.float32).tiny)
+
+    @cached_property
+    def pooled(self) -> Tensor:
+        """Σ over samples of the shares of real queries: [H, r, S]."""
+        return (self.shares * self.valid[:, None, :, None]).sum(0)
 
     @cached_property
     def beyond_uniform(self) -> Tensor:

@@ -30,7 +30,7 @@ class StaticMapWatcher(ApproximationWatcher):
     def look(self, call: AttentionCall, rows: QueryRows, block: RowBlock) -> None:
         """See `ApproximationWatcher.look`."""
         real = rows.valid[:, None, :, None]
-        scaled = by_offset(rows, (rows.shares * (rows.keys * real)).sum(0))
+        scaled = by_offset(rows, _scaled(rows))
         pairs = by_offset(rows, (rows.visible & real).sum(0).double())
         self._scaled = scaled if self._scaled is None else self._scaled + scaled
         self._pairs = pairs if self._pairs is None else self._pairs + pairs
@@ -50,6 +50,13 @@ class StaticMapWatcher(ApproximationWatcher):
             self.sums.add(site, "unexplained", rows.energy(rows.shares - static))
             self.sums.add(site, "differing", rows.energy(rows.beyond_uniform))
             self.sums.add(site, "uniform", rows.summed(1 / rows.keys.squeeze(-1)))
+
+
+def _scaled(rows: QueryRows) -> Tensor:
+    """Σ over samples of n p of real queries: [H, r, S]."""
+    if rows.keys.shape[:2] == (1, 1):
+        return rows.pooled * rows.keys[0]
+    return (rows.shares * (rows.keys * rows.valid[:, None, :, None])).sum(0)
 
 
 def numbers(sums: Sums, site: int) -> Found | None:

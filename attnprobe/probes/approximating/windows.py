@@ -43,13 +43,11 @@ class WindowWatcher(ApproximationWatcher):
 
     def look(self, call: AttentionCall, rows: QueryRows, block: RowBlock) -> None:
         """See `ApproximationWatcher.look`."""
-        shares = rows.weights * (rows.valid[:, None, :, None] / rows.total).nan_to_num(0.0, 0.0, 0.0)
-        self.sums.add(call.index, "distance", by_distance(by_offset(rows, shares.sum(0))))
-        self.sums.add(call.index, "sink_distance", _sinks_by_distance(rows, shares))
+        self.sums.add(call.index, "distance", by_distance(by_offset(rows, rows.pooled)))
+        self.sums.add(call.index, "sink_distance", _sinks_by_distance(rows))
         self.sums.add(call.index, "queries", rows.count())
         sight = longest_sight(call).view(-1, 1) * rows.valid
-        self.sums.add(call.index, "sight", sight.sum().expand(shares.shape[1]))
-        del shares
+        self.sums.add(call.index, "sight", sight.sum().expand(rows.heads))
         self._errors(call, rows.thinned)
 
     def _errors(self, call: AttentionCall, rows: QueryRows) -> None:
@@ -88,12 +86,13 @@ def _sinks(rows: QueryRows) -> tuple[Tensor, Tensor, Tensor]:
     return weights, values, (positions(rows)[:, None] - place[:, None]).abs()
 
 
-def _sinks_by_distance(rows: QueryRows, shares: Tensor) -> Tensor:
+def _sinks_by_distance(rows: QueryRows) -> Tensor:
     """What the first four keys get, by their distance from the query: [H, BINS]."""
     place, exists = sinks(rows.call)
-    samples, heads, count, _ = shares.shape
+    samples, heads, count, _ = rows.shares.shape
     wanted = place[:, None, None].expand(samples, heads, count, -1)
-    given = (shares.gather(3, wanted) * exists[:, None, None]).double()
+    is_real = exists[:, None, None] & rows.valid[:, None, :, None]
+    given = (rows.shares.gather(3, wanted) * is_real).double()
     distance = (positions(rows)[:, None] - place[:, None]).abs().expand(samples, -1, -1)
     sums = given.new_zeros(heads, BINS)
     return sums.index_add_(1, bins_of(distance.flatten()), given.transpose(0, 1).flatten(1))

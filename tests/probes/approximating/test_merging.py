@@ -70,7 +70,7 @@ def test_rows_in_small_blocks_give_what_one_block_gives(
         weights, visible = block.probabilities[:, :, cut], block.visible[:, :, cut]
         parts.rows(call, RowBlock(block.index[cut], weights, None, visible, block.valid[:, cut]))
     for key, value in whole.sums._sums.items():
-        assert torch.allclose(value, parts.sums._sums[key], rtol=1e-5, atol=1e-6), key
+        assert torch.allclose(value, parts.sums._sums[key], rtol=1e-5, atol=1e-5), key
 
 
 @every_probe
