@@ -127,3 +127,16 @@ def test_color_is_as_asked(
     monkeypatch.delenv("NO_COLOR", raising=False)
     report_failure(UsageError("x"), Session(color=color))
     assert ("\x1b[" in capsys.readouterr().err) == is_coloured
+
+
+def test_quick_steps_share_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressLines(Session()) as progress:
+        for number in range(6):
+            progress(f"probe{number}", "1 numbers", 0.01)
+        progress("slow", "2 numbers", 1.0)
+        progress("probe6", "failed: no clock", 0.01)
+    first, second, third = capsys.readouterr().err.splitlines()
+    assert "6 quick steps" in first
+    assert "probe0, probe1, probe2, probe3, …" in first
+    assert "slow" in second
+    assert "probe6" in third

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _NOT_DONE = ("skipped", "failed", "not ")
-_STAGE_WIDTH = 18
+_STAGE_WIDTH = 22
+_QUICK_SECONDS = 0.05  # steps that take less share a line
+_NAMED = 4  # of them by name
 
 
 class ProgressLines:
@@ -29,6 +31,7 @@ class ProgressLines:
         self._gives_way = sys.stdout.isatty()
         self._is_rich = self._can_print("✓⠋")
         self._lines: list[Text] = []
+        self._quick: list[tuple[str, str, float]] = []
         self._live: Live | None = None
 
     def __enter__(self) -> ProgressLines:
@@ -42,6 +45,7 @@ class ProgressLines:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._add_quick()
         if self._live is not None:
             self._show("")
             self._live.transient = error is None and self._gives_way
@@ -51,11 +55,26 @@ class ProgressLines:
         """A stage starts (state "start"), or is done (state is what came out of it)."""
         if self._quiet:
             return
-        if state != "start":
-            self._lines.append(self._line(stage, state, seconds))
+        if state != "start" and seconds is not None and seconds < _QUICK_SECONDS and _is_done(state):
+            self._quick.append((stage, state, seconds))
+        elif state != "start":
+            self._add_quick()
+            self._add(stage, state, seconds)
         if self._live is not None:
             self._show(stage if state == "start" else "")
-        elif state != "start":
+
+    def _add_quick(self) -> None:
+        """One line for the quick steps since the last line."""
+        quick, self._quick = self._quick, []
+        if len(quick) > 1:
+            names = [stage for stage, _, _ in quick[:_NAMED]] + (["…"] if len(quick) > _NAMED else [])
+            self._add(f"{len(quick)} quick steps", ", ".join(names), sum(took for _, _, took in quick))
+        elif quick:
+            self._add(*quick[0])
+
+    def _add(self, stage: str, outcome: str, seconds: float | None) -> None:
+        self._lines.append(self._line(stage, outcome, seconds))
+        if self._live is None and not self._quiet:
             self._console.print(self._lines[-1], soft_wrap=True)
 
     def _show(self, running: str) -> None:
@@ -71,9 +90,8 @@ class ProgressLines:
     def _line(self, stage: str, outcome: str, seconds: float | None) -> Text:
         from rich.text import Text
 
-        is_done = not outcome.lower().startswith(_NOT_DONE)
         done = "✓" if self._is_rich else "*"
-        mark = (done, "green") if is_done else ("!", "yellow")
+        mark = (done, "green") if _is_done(outcome) else ("!", "yellow")
         took = "" if seconds is None else f"{seconds:.1f} s"
         return Text.assemble(
             "  ", mark, f" {visible(stage):<{_STAGE_WIDTH}} {took:>8}   {visible(outcome)}".rstrip()
@@ -85,3 +103,7 @@ class ProgressLines:
         except (LookupError, UnicodeEncodeError):
             return False
         return True
+
+
+def _is_done(outcome: str) -> bool:
+    return not outcome.lower().startswith(_NOT_DONE)
