@@ -18,8 +18,9 @@ from attnprobe.records import ScanOptions, Trace
 Show = Callable[..., None]
 
 _ROLES = ("query", "key", "value", "output")
-_FEWEST, _MOST = 1, 4
+_FEWEST, _MOST = 1, 5
 _TOKENS_FOR_ONE = 2048  # of the batch: with more of them one random direction must do
+_SCARCE = 2  # directions, among which the guessed loss counts as one; it has one direction for all rows
 _FULL_GAUSSIAN = 2**24  # elements of an output for which a direction of independent entries is drawn
 
 
@@ -48,7 +49,7 @@ class BackwardPass:
         if loss is None:
             return
         batch.loss = float(loss.detach())
-        scale = _as_direction(batch)
+        scale = _as_direction(batch) if _wanted(batch.main_output) <= _SCARCE else None
         try:
             if "directions" in self._wants:
                 self._directions(batch, is_one_free=scale is not None)
@@ -105,8 +106,7 @@ class BackwardPass:
         output = batch.main_output
         if output is None or not output.requires_grad:
             return
-        wanted = max(_FEWEST, min(_MOST, _TOKENS_FOR_ONE // max(_tokens(output), 1)))
-        for number in range(wanted - is_one_free):
+        for number in range(_wanted(output) - is_one_free):
             scalar = _projected(output, self._options.seed + 7919 * (batch.number + 1) + number)
             self._differentiate(scalar, batch, number)
             batch.directions += 1
@@ -166,6 +166,12 @@ def main_output(outputs: Any) -> Tensor | None:
     """The first floating tensor of the outputs that is no scalar."""
     tensors = (t for t in running.output_tensors(outputs) if t.is_floating_point() and t.dim() > 0)
     return next((tensor for tensor in tensors if tensor.numel() > 1), None)
+
+
+def _wanted(output: Tensor | None) -> int:
+    """How many random directions a batch gets."""
+    tokens = 0 if output is None else _tokens(output)
+    return max(_FEWEST, min(_MOST, _TOKENS_FOR_ONE // max(tokens, 1)))
 
 
 def _tokens(output: Tensor) -> int:

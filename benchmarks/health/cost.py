@@ -28,6 +28,7 @@ from benchmarks.health.machine import machine
 BATCH, LENGTH = 2, 1024
 BAR = 2.0
 OBSERVE = "attnprobe.pipeline.observe"
+OWN_RUNS = ("head_ablation", "dispersion")  # probes that watch, and then run the model themselves
 
 
 @dataclass(slots=True)
@@ -63,8 +64,8 @@ def watching_probes() -> tuple[list[str], list[str]]:
         plugin.value for plugin in discover("attnprobe.probes", "probe", group="attnprobe.probes").values()
     )
     health = [probe for probe in found if any(metric.topic != "cost" for metric in probe.metrics)]
-    watching = [probe.name for probe in health if probe.watch is not None]
-    return watching, [p.name for p in health if p.watch is None and p.depth == "measured"]
+    watching = [p.name for p in health if p.watch is not None and p.name not in OWN_RUNS]
+    return watching, [p.name for p in health if p.depth == "measured" and p.name not in watching]
 
 
 def bare_seconds(model: nn.Module, inputs: dict[str, Any]) -> float:

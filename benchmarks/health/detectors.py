@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 
 from attnprobe.records import Scan
-from benchmarks.health.reading import largest, of_heads, of_sites, pairs, smallest, total
+from benchmarks.health.reading import largest, middle, of_heads, of_sites, pairs, smallest, total
 
-MAP_CORRELATION, OUTPUT_CKA = "map_correlation", "head_output_cka"
+MAP_CORRELATION, OUTPUT_CKA = "head_map_correlation", "head_output_similarity"
 CONTRIBUTION = "head_contribution"
 
 
@@ -45,14 +46,25 @@ def blind_saturation(scan: Scan) -> float | None:
     return largest([min(pair) for pair in zip(sharp, unattended, strict=True)])
 
 
+def weakest_head(scan: Scan) -> float | None:
+    """The smallest contribution of any head against the median of its layer."""
+    layers = [[v for v in site.head_metrics.get(CONTRIBUTION, ()) if v is not None] for site in scan.sites]
+    return smallest([min(layer) / median(layer) for layer in layers if layer and median(layer) > 0])
+
+
+def future_mass(scan: Scan) -> float | None:
+    """The largest mass that a head gives to later tokens, where the model must not see them."""
+    return largest(of_heads(scan, "future_mass")) if scan.model.causal_declared else None
+
+
+def future_leak(scan: Scan) -> float | None:
+    """How far outputs move when later tokens change, where the model must not see them."""
+    return total(scan, "future_leak") if scan.model.causal_declared else None
+
+
 DETECTORS = (
     Detector("duplicate heads: map correlation and output CKA", duplicate, 0.95, True),
-    Detector(
-        "dead head: smallest contribution of a head",
-        lambda s: smallest(of_heads(s, CONTRIBUTION)),
-        1e-3,
-        False,
-    ),
+    Detector("dead head: smallest contribution / median of its layer", weakest_head, 0.01, False),
     Detector("largest logit", lambda s: largest(of_heads(s, "largest_logit")), 100, True),
     Detector("saturated queries that leave keys out", blind_saturation, 0.5, True),
     Detector("smallest column entropy", lambda s: smallest(of_heads(s, "column_entropy")), 0.3, False),
@@ -65,13 +77,8 @@ DETECTORS = (
     ),
     Detector("smallest rank-one residual", lambda s: total(s, "smallest_rank_one_residual"), 0.1, False),
     Detector("largest token cosine", lambda s: largest(of_sites(s, "mean_token_cosine")), 0.9, True),
-    Detector("median mass within 16 tokens", lambda s: _median(of_heads(s, "window_16_mass")), 0.95, True),
-    Detector("mass on later tokens", lambda s: largest(of_heads(s, "future_mass")), 1e-3, True),
+    Detector("median mass within 16 tokens", lambda s: middle(of_heads(s, "window_16_mass")), 0.95, True),
+    Detector("mass on later tokens, causal models", future_mass, 1e-3, True),
+    Detector("later tokens' effect on outputs, causal models", future_leak, 1e-3, True),
     Detector("share of uniform heads", lambda s: total(s, "uniform_heads"), 0.5, True),
 )
-
-
-def _median(values: list[float]) -> float | None:
-    from benchmarks.health.reading import middle
-
-    return middle(values)

@@ -33,7 +33,8 @@ PROBES = (
     "projection_gradients",
     "window_approximation",
     "head_similarity",
-    "head_contribution",
+    "head_outputs",
+    "perturbations",
 )
 _QUICK_PASSAGES = 4
 
@@ -81,9 +82,10 @@ def _scan(model: torch.nn.Module, inputs: Any, **others: Any) -> Scan:
     return attnprobe.scan(model, inputs, probes=probes, device="cpu", **others)
 
 
-_DUPLICATE, _DEAD, _LOGIT, _BLIND, _COLUMNS, _RATIO, _RMS, _RESIDUAL, _COSINE, _WINDOW, _FUTURE, _UNIFORM = (
-    detector.name for detector in DETECTORS
-)
+(
+    _DUPLICATE, _DEAD, _LOGIT, _BLIND, _COLUMNS, _RATIO, _RMS, _RESIDUAL, _COSINE, _WINDOW, _FUTURE, _LEAK,
+    _UNIFORM,
+) = (detector.name for detector in DETECTORS)  # fmt: skip
 
 TWINS: Mapping[str, Callable[[], Scan]] = {
     "MiniLM": _encoder_scan(lambda model: model),
@@ -142,7 +144,7 @@ FAULTS = (
         "a mask that leaks one token",
         "2 layers, causal, std 0.2",
         _toy_scan(layers=2, deviation=0.2, is_causal=True, leak=1),
-        (_FUTURE,),
+        (_FUTURE, _LEAK),
     ),
 )
 

@@ -1,7 +1,8 @@
 """What a survey measured on the trained encoder and on its untrained twin, and how to read it from a scan.
 
 The survey had sixteen other passages of the same length, so a figure fits when it lies within a fifth of the
-survey's, or within the absolute distance beside it.
+survey's, or within the absolute distance beside it. Left out: the effective rank of the map, which the survey
+took of singular values with the mean row in it, where a scan takes their squares without it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Literal
 
 from attnprobe.records import Scan
 from benchmarks.health.detectors import CONTRIBUTION, MAP_CORRELATION, OUTPUT_CKA
-from benchmarks.health.reading import largest, middle, of_heads, of_pairs, of_sites, smallest, total
+from benchmarks.health.reading import largest, middle, of_heads, of_pairs, of_sites, smallest
 
 Model = Literal["trained", "untrained"]
 
@@ -53,6 +54,14 @@ def _layer(metric: str, number: int) -> Callable[[Scan], float | None]:
     return lambda scan: of_sites(scan, metric)[number]
 
 
+def _least_of_sites(metric: str) -> Callable[[Scan], float | None]:
+    return lambda scan: smallest(of_sites(scan, metric))
+
+
+def _middle_of_sites(metric: str) -> Callable[[Scan], float | None]:
+    return lambda scan: middle(of_sites(scan, metric))
+
+
 def _pairs(metric: str) -> Callable[[Scan], float | None]:
     return lambda scan: middle(of_pairs(scan, metric))
 
@@ -80,7 +89,6 @@ FIGURES: tuple[Figure, ...] = (
     Figure("sink mass, median head", _median("sink_mass"), 0.234, 0.008),
     Figure("sink mass, largest", _most("sink_mass"), 0.70, None),
     Figure("differing share of the map, median head", _median("differing_map_share"), 0.43, 0.010),
-    Figure("effective rank of the map / n, median head", _median("map_effective_rank_share"), 0.22, 0.055),
     Figure("mass within 16 tokens, median head", _median("window_16_mass"), 0.31, 0.24),
     Figure("mass within 16 tokens and sinks, median head", _median("sink_window_16_mass"), 0.56, 0.25),
     Figure("mass of the top tenth of keys, median head", _median("top_tenth_mass"), 0.67, 0.13),
@@ -101,15 +109,18 @@ FIGURES: tuple[Figure, ...] = (
         "effective rank of a head's output, median head", _median("head_output_effective_rank"), 14.6, 11.8
     ),
     *(
-        Figure(f"token cosine, layer {n}", _layer("mean_token_cosine", n), known, None)
-        for n, known in enumerate((0.13, 0.15, 0.19, 0.22, 0.30, 0.30))
+        Figure(f"token cosine after layer {n}", _layer("mean_token_cosine", n + 1), known, None, 0.05)
+        for n, known in enumerate((0.13, 0.15, 0.19, 0.22, 0.30))
     ),
-    Figure("token cosine, first layer", _layer("mean_token_cosine", 0), None, 0.34),
-    Figure("token cosine, last layer", _layer("mean_token_cosine", -1), None, 0.36),
-    Figure("rank-one residual, smallest", lambda s: total(s, "smallest_rank_one_residual"), 0.88, 0.80),
+    Figure("token cosine after layer 0, untrained", _layer("mean_token_cosine", 1), None, 0.34),
+    Figure("token cosine after layer 4, untrained", _layer("mean_token_cosine", -1), None, 0.36),
+    Figure("rank-one residual, least before a layer", _least_of_sites("rank_one_residual"), 0.88, 0.80),
+    Figure(
+        "query-key gradient ratio, median layer", _middle_of_sites("query_key_gradient_ratio"), 0.2, None, 0.1
+    ),
     Figure(
         "effective rank of the states / n, median layer",
-        lambda s: middle(of_sites(s, "representation_effective_rank")),
+        _middle_of_sites("representation_effective_rank"),
         0.675,
         None,
     ),

@@ -51,11 +51,8 @@ def figures(scans: Mapping[Model, Scan]) -> list[dict[str, Any]]:
     return rows
 
 
-def importance(
-    model: SentenceEncoder, inputs: Sequence[dict[str, Tensor]], scores: Sequence[float]
-) -> dict[str, Any]:
-    """Rank correlation of importance scores with the damage that ablation really does."""
-    damage = ablation_damage(model, inputs)
+def importance(damage: Sequence[Sequence[float]], scores: Sequence[float]) -> dict[str, Any]:
+    """Rank correlation of importance scores with the damage [layers][heads] that ablation really does."""
     flat = [value for layer in damage for value in layer]
     within = [
         rank_correlation(layer, scores[start : start + len(layer)])
@@ -73,19 +70,20 @@ def importance(
     }
 
 
-def compare() -> dict[str, Any]:
+def compare(damage: Sequence[Sequence[float]] | None = None) -> dict[str, Any]:
     """All passages, as one padded batch and as batches of one."""
     model = trained()
     padded, singles = batch(PASSAGES), batches_of_one(PASSAGES)
     scans: dict[Model, Scan] = {"trained": scan_of(model, padded), "untrained": scan_of(untrained(), padded)}
     one_by_one = scan_of(model, singles)
-    result: dict[str, Any] = {"machine": machine(), "figures": figures(scans)}
+    damage = ablation_damage(model, [padded]) if damage is None else damage
+    result: dict[str, Any] = {"machine": machine(), "figures": figures(scans), "damage": damage}
     for row, figure in zip(result["figures"], FIGURES, strict=True):
         row["one_by_one"] = figure.value(one_by_one)
     for name, scan in (("importance", scans["trained"]), ("importance_one_by_one", one_by_one)):
         scores = of_heads(scan, IMPORTANCE)
         if scores:
-            result[name] = importance(model, [padded], scores)
+            result[name] = importance(damage, scores)
     return result
 
 
@@ -135,10 +133,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--damage-from", type=Path, help="an earlier result whose ablation is taken over")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    result = compare()
+    known = json.loads(arguments.damage_from.read_text())["damage"] if arguments.damage_from else None
+    result = compare(known)
     print(table(result))
     if arguments.output:
         arguments.output.write_text(json.dumps(result, indent=1) + "\n")
