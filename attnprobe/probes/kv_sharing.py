@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 _PLURAL = {"key": "keys", "value": "values"}
 _TARGETS = {"half": 2, "quarter": 4, "eighth": 8}
-_FORMULA = (
-    "√(Σ ‖X - mean of its group‖² / Σ ‖X‖²) of centred tokens X, at most 2,048 real ones of a batch: the "
-    "mean key does not change a softmax, and a bias can stand for the mean value"
-)
+_FORMULA = "√(Σ ‖X - mean of its group‖² / Σ ‖X‖²) of centred tokens X, at most 2,048 real ones of a batch"
 _RETRAINED = (
     "What remains after training: published conversions all train afterwards, and none holds without it. "
 )
 _ROTARY = "With rotary positions keys can be rotated only pair by pair, so the aligned number is a bound. "
-_SHOWN = "Per head: that of its group. The site's number is over all heads."
+_SHOWN = (
+    "Centred, since the mean key does not change a softmax and a bias can stand for the mean value. Per "
+    "head: the number of its group. The site's number is over all heads."
+)
 
 
 def _metric(name: str, title: str, method: str, not_said: str, source: str = "") -> Metric:
     return Metric(
         name=name, title=title, unit="1", level="head", exactness="sampled", method=method, source=source,
-        not_said=not_said, needs_data=True, topic="approximability",
+        not_said=not_said.strip(), needs_data=True, topic="approximability",
     )  # fmt: skip
 
 
@@ -56,7 +56,7 @@ def _merge_metrics(role: str) -> tuple[Metric, ...]:
         _metric(
             f"{role}_merge_error_to_{name}",
             f"Error of the {plural} of {_words(name)}, best grouping",
-            f"{_FORMULA}, for groups {_grouping(name)}, after rotating each head towards the others of "
+            f"{_FORMULA}, for groups {_grouping(name)}, after rotating each head towards the mean of "
             f"its group (generalised Procrustes, two rounds). {_SHOWN}",
             _RETRAINED
             + rotary

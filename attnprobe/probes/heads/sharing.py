@@ -151,12 +151,11 @@ def merge_errors(blocks: Tensor, groups: Groups, aligned: Tensor | None = None) 
 def _rotated_sum(own: Tensor) -> float:
     """‖Σ X_i R_i‖² of the heads of one group [m, m, D, D], by generalised Procrustes.
 
-    Each head is turned to the first, then to the sum of the others as these lie.
+    Each head is turned to the first, then twice to the mean of all, which only brings them nearer.
     """
     rotations = _polar(own[:, 0])
-    alone = own.diagonal(dim1=0, dim2=1).permute(2, 0, 1)
     for _ in range(_ROUNDS):
-        rotations = _polar(_toward(own, rotations) - alone @ rotations)
+        rotations = _polar(_toward(own, rotations))
     return float((rotations * _toward(own, rotations)).sum())
 
 
