@@ -89,8 +89,8 @@ def _progress(session: Session) -> None:
 def test_progress_on_a_pipe_is_a_plain_line_per_finished_stage(capsys: pytest.CaptureFixture[str]) -> None:
     _progress(Session())
     assert capsys.readouterr().err == (
-        "  ✓ load                  0.2 s   model.py:GPT() [bold]\\x1b[31m\n"
-        "  ! timing                1.0 s   failed: no clock\n"
+        "  ✓ load                      0.2 s   model.py:GPT() [bold]\\x1b[31m\n"
+        "  ! timing                    1.0 s   failed: no clock\n"
     )
 
 
