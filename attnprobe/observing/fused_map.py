@@ -146,7 +146,7 @@ class FusedMap(AttentionMap):
             yield _Heads(which, query, self._key[:, self._groups[which]].float(), own)
 
     def _column_mass(self, weights: Tensor) -> Tensor:
-        if self._device.type == "cpu" and not (self._causal_flag and self.L != self.S):
+        if self._device.type == "cpu" and self._can_be_exchanged:
             return self._column_mass_by_log_sums(weights)
         parts = []
         for heads in self._heads():
@@ -157,6 +157,19 @@ class FusedMap(AttentionMap):
                 (mass,) = torch.autograd.grad(output, values, given)
             parts.append(mass[..., 0].clone())
         return torch.cat(parts, 1)
+
+    @property
+    def _is_mask_of_keys(self) -> bool:
+        """Whether the mask is the same for every query."""
+        return self._mask is not None and self._mask.shape[2] == 1 and not self._is_causal
+
+    @property
+    def _can_be_exchanged(self) -> bool:
+        """Whether queries and keys can trade places: the order stays causal, the mask fits in memory."""
+        if self._mask is None or self._is_mask_of_keys:
+            return not self._causal_flag or self.L == self.S
+        planes = self._mask.shape[0] * self._mask.shape[1]
+        return 4 * planes * self.L * self.S <= _WORKSPACE_BYTES
 
     def _column_mass_by_log_sums(self, weights: Tensor) -> Tensor:
         """Σ_i w_i exp(s_ij - log Σ_k exp(s_ik)): queries become keys, with one component more for the rest.
@@ -170,9 +183,13 @@ class FusedMap(AttentionMap):
             ones = torch.ones_like(heads.key[..., :1])
             keys = torch.cat([heads.key * self._scale, ones], -1).flip(2)
             queries = torch.cat([heads.query, offsets[:, heads.which, :, None]], -1).flip(2)
-            mask = None if heads.mask is None else heads.mask.mT.flip(2, 3)
+            mask, of_keys = heads.mask, torch.zeros(())
+            if mask is not None and self._is_mask_of_keys:
+                mask, of_keys = None, mask[:, :, 0]
+            elif mask is not None:
+                mask = mask.mT.flip(2, 3)
             _, log_mass = _cpu_pass(keys, queries, self._causal_flag, mask, 1.0)
-            parts.append(log_mass.exp().flip(2))
+            parts.append((log_mass.flip(2) + of_keys).exp())
         return torch.where(self._is_seen, torch.cat(parts, 1), 0.0)
 
     @cached_property

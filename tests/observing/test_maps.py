@@ -94,6 +94,7 @@ def case(
         "lowest": zeros.masked_fill(~seen, lowest),
         "minus_1e9": zeros.masked_fill(~seen, max(-1e9, lowest)),
         "bias": torch.randn(1, len(groups), length, keys, generator=generator).to(dtype),
+        "key_bias": torch.randn(1, 1, 1, keys, generator=generator).to(dtype),
         "padding": torch.arange(keys)[None, None, None]
         < torch.arange(keys, keys + samples).view(-1, 1, 1, 1) // 2 + 1,
         "hides_a_query": kept,
@@ -202,7 +203,7 @@ def test_a_long_map_agrees(is_causal: bool) -> None:
     agrees((known := case(1, (0, 0), 613, 613, "none", is_causal=is_causal, width=16)).fused, known)
 
 
-@pytest.mark.parametrize("kind", ["none", "per_head", "bias"])
+@pytest.mark.parametrize("kind", ["none", "per_head", "bias", "key_bias"])
 def test_maps_taken_in_small_pieces_agree(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("attnprobe.observing.maps._BLOCK_BYTES", 4 * 2 * 3 * 21 * 5)  # five queries at a time
     monkeypatch.setattr("attnprobe.observing.fused_map._WORKSPACE_BYTES", 24 * 2 * 21 * 8 * 2)  # two heads
