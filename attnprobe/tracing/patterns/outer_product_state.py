@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from attnprobe.records import Core, Op
-from attnprobe.tracing.axes.algebra import Dim, flat, size_of
+from attnprobe.tracing.axes.algebra import flat, size_of
 from attnprobe.tracing.axes.labelling import Contraction, short_name
 from attnprobe.tracing.reading.denominator import denominator
 from attnprobe.tracing.reading.heads import split
 from attnprobe.tracing.reading.lineage import Path, walk_back
+from attnprobe.tracing.reading.running_operands import running_operands
 from attnprobe.tracing.reading.scene import Pattern, Scene
+from attnprobe.tracing.reading.sides import Side, sides
 
 _RUNNING = ("cumsum", "logcumsumexp", "cumprod")
 
@@ -20,11 +22,8 @@ class _Readout:
     """A product as one of queries with a state."""
 
     product: Contraction
-    state: int
-    state_summed: tuple[Dim, ...]
-    state_free: tuple[Dim, ...]
-    query: int
-    query_summed: tuple[Dim, ...]
+    state: Side
+    query: Side
 
 
 def find(scene: Scene) -> list[Core]:
@@ -41,17 +40,15 @@ def find(scene: Scene) -> list[Core]:
     return cores
 
 
-def _readouts(p: Contraction) -> tuple[_Readout, _Readout]:
-    return (
-        _Readout(p, p.lhs, p.lhs_contracted, p.lhs_free, p.rhs, p.rhs_contracted),
-        _Readout(p, p.rhs, p.rhs_contracted, p.rhs_free, p.lhs, p.lhs_contracted),
-    )
+def _readouts(product: Contraction) -> tuple[_Readout, _Readout]:
+    left, right = sides(product)
+    return _Readout(product, *left), _Readout(product, *right)
 
 
 def _core(scene: Scene, readout: _Readout) -> Core | None:
-    if not (scene.is_data(readout.state) and scene.is_data(readout.query)):
+    if not (scene.is_data(readout.state.tensor) and scene.is_data(readout.query.tensor)):
         return None
-    path = walk_back(scene, readout.state, readout.state_summed, readout.state_free)
+    path = walk_back(scene, readout.state.tensor, readout.state.contracted, readout.state.free)
     outer = path.origin
     running = next((scene.ops[i] for i in path.ops if short_name(scene.ops[i].name) in _RUNNING), None)
     if running is None or outer is None or path.source is not None:
@@ -63,14 +60,14 @@ def _core(scene: Scene, readout: _Readout) -> Core | None:
 
 
 def _build(scene: Scene, readout: _Readout, path: Path, outer: Op, running: Op) -> Core:
-    product, query = readout.product, readout.query
+    product, query = readout.product, readout.query.tensor
     key, value = outer.inputs[:2]
     if not path.summed <= scene.label(key).axes():
         key, value = value, key
     time = scene.label(running.inputs[0]).dims[running.arguments[1]]
-    others = [dim for dim in scene.label(query).dims if dim not in (*readout.query_summed, time)]
-    part = split(scene, others, readout.query_summed, [time])
-    return Core(
+    others = [dim for dim in scene.label(query).dims if dim not in (*readout.query.contracted, time)]
+    part = split(scene, others, readout.query.contracted, [time])
+    core = Core(
         mechanism="linear",
         normaliser="none",
         role="self",
@@ -86,7 +83,7 @@ def _build(scene: Scene, readout: _Readout, path: Path, outer: Op, running: Op) 
         num_heads=part.heads,
         num_kv_heads=part.heads,
         head_dim=product.contracted_size,
-        value_dim=size_of(flat(readout.state_free)),
+        value_dim=size_of(flat(readout.state.free)),
         q_len=size_of(time),
         kv_len=size_of(time),
         scale=None,
@@ -95,6 +92,9 @@ def _build(scene: Scene, readout: _Readout, path: Path, outer: Op, running: Op) 
         is_causal_flag=True,
         kernel="unfused",
         notes=("every position's state is kept in memory",),
+    )
+    return replace(
+        core, operands=running_operands(scene, core, product, (readout.state, readout.query), time)
     )
 
 
