@@ -183,11 +183,11 @@ class FusedMap(AttentionMap):
             ones = torch.ones_like(heads.key[..., :1])
             keys = torch.cat([heads.key * self._scale, ones], -1).flip(2)
             queries = torch.cat([heads.query, offsets[:, heads.which, :, None]], -1).flip(2)
-            mask, of_keys = heads.mask, torch.zeros(())
-            if mask is not None and self._is_mask_of_keys:
-                mask, of_keys = None, mask[:, :, 0]
-            elif mask is not None:
-                mask = mask.mT.flip(2, 3)
+            mask, of_keys = None, torch.zeros(())
+            if heads.mask is not None and self._is_mask_of_keys:
+                of_keys = heads.mask[:, :, 0]
+            elif heads.mask is not None:
+                mask = heads.mask.mT.flip(2, 3)
             _, log_mass = _cpu_pass(keys, queries, self._causal_flag, mask, 1.0)
             parts.append((log_mass.flip(2) + of_keys).exp())
         return torch.where(self._is_seen, torch.cat(parts, 1), 0.0)
