@@ -13,15 +13,13 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from attnprobe.observing.observer import SILENT_OPS
 from attnprobe.records import Op, Phase, Ref, Tensor
 from attnprobe.tracing.capturing.frames import Lines
 from attnprobe.tracing.capturing.masks import MaskReader
 from attnprobe.tracing.capturing.modules import ModuleStack
 from attnprobe.tracing.capturing.storages import Storages
 
-_SILENT = frozenset(
-    {"prim::device", "aten::sym_size", "aten::sym_stride", "aten::sym_numel", "aten::is_same_size"}
-)
 _MASKING = frozenset({"masked_fill", "masked_fill_", "where", "add", "add_", "sub", "sub_", "baddbmm"})
 _DEVICE = torch.ops.prim.device.default
 _MARK = "_attnprobe_tensor"
@@ -116,7 +114,7 @@ class Capture:
     def record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run one op and write it down. Called for every dispatched op."""
         schema = func._schema
-        if schema.name in _SILENT:
+        if schema.name in SILENT_OPS:
             return func(*args, **kwargs)
         index = self.storages.op = len(self.ops)
         inputs: list[torch.Tensor] = []
