@@ -333,6 +333,15 @@ def test_query_key_and_value_are_drawn_in_one_chart_over_depth():
     assert [tick.text for tick in chart.y_ticks][-1] == "1"
 
 
+def test_a_line_over_many_sites_has_the_medians_of_neighbours():
+    scan = wide_health_scan(100)  # site n has 10 ** -(n / 6); two share a point
+    line = health(scan).topics[0].charts[0].lines[0]
+    assert len(line.points) == 50
+    table = health(scan).topics[0].charts[0].table.rows
+    assert [row[0] for row in table[:3]] == ["1", "3", "5"]
+    assert float(table[0][1]) == pytest.approx((1 + 10 ** (-1 / 6)) / 2, abs=1e-3)
+
+
 def test_gradients_of_activations_and_of_parameters_have_a_chart_each():
     scan = health_scan()
     names = {"q_proj_gradient_norm": "query", "k_proj_gradient_norm": "key", "v_proj_gradient_norm": "value"}

@@ -1,6 +1,7 @@
 """The page in Chromium: nothing is fetched, nothing is blocked, everybody can read it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,16 @@ def test_print_is_light_and_complete(opened):
     assert open_count(page) == page.locator("details").count()
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert open_count(page) == before
+
+
+def test_a_wide_map_fits_on_paper(opened):
+    scan = health_scan()
+    wide = {"gradients_measure_0": tuple(0.5 for _ in range(24))}
+    page = opened(replace(scan, sites=tuple(replace(site, head_metrics=wide) for site in scan.sites)))
+    page.locator(".measure summary").first.click()
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 700, "height": 1000})
+    assert page.locator("svg.heat").first.bounding_box()["width"] <= 700
 
 
 def test_print_leaves_out_what_only_was_a_click_away(opened):

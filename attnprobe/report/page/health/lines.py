@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from math import ceil
 
 from attnprobe.records import AttentionSite, Scan, Topic
 from attnprobe.report.page.axes import Axis, LinearAxis, LogAxis, even_ticks, ticks
@@ -30,8 +31,9 @@ from attnprobe.report.parts import describe as of
 from attnprobe.report.parts.catalogue import say
 from attnprobe.report.parts.names import metric_title, shown
 from attnprobe.report.parts.quantities import count
-from attnprobe.report.parts.readings import topic_metrics
+from attnprobe.report.parts.readings import middle, topic_metrics
 
+POINTS_DRAWN = 64  # of a line over depth; beyond, each is the median of neighbouring sites
 SITES_NEEDED = 3  # for a line over depth
 STACKS_DRAWN = 3
 GROWTH = 8  # a wider range over depth is drawn logarithmically: gradients grow and shrink by factors
@@ -139,7 +141,10 @@ def _over_depth(scan: Scan, name: str, stack: Sequence[AttentionSite]) -> Series
     ]
     if len(points) < SITES_NEEDED:
         return None
-    places, values = zip(*points, strict=True)
+    size = ceil(len(points) / POINTS_DRAWN)
+    bands = [points[start : start + size] for start in range(0, len(points), size)]
+    places = tuple(band[0][0] for band in bands)
+    values = tuple(middle([value for _, value in band]) for band in bands)
     return Series(_ROLES[_role(name)], metric_title(scan, name), places, values)
 
 
