@@ -44,9 +44,10 @@ class _Keeper(TorchDispatchMode):
         return result
 
     def _keep(self, ids: tuple[int, ...], tensors: list[Tensor]) -> None:
+        """The last state that an op saw: what is changed in place is kept as the core reads it."""
         for number, tensor in zip(ids, tensors, strict=True):
             if number in self._wanted:
-                self.kept.setdefault(number, tensor.detach().clone())
+                self.kept[number] = tensor.detach().clone()
 
 
 class _Functions(TorchFunctionMode):
@@ -90,13 +91,6 @@ def canonical(tensor: Tensor, operand: Operand, role: str) -> Tensor:
     assert sorted(i for group in groups for i in group) == list(range(len(factors)))
     cut = tensor.reshape([n for _, n in factors]).permute([i for group in groups for i in group])
     return cut.reshape([torch.Size([factors[i][1] for i in group]).numel() for group in groups])
-
-
-def head_of_key(core: Core, heads: int) -> list[int]:
-    """For each query head, which head of the canonical keys (copies included) it meets."""
-    factors = [f for dim in core.operands["key"].dims for f in dim if f[0] in "hr"]
-    count = torch.Size([n for _, n in factors]).numel()
-    return [index * count // heads for index in range(heads)]
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
