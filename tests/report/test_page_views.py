@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from health_scans import health_scan
 from sample_scans import FULL, METRICS, WINDOWED, empty_scan, gpt_scan, gpt_site, rich_scan, wide_scan
 
 from attnprobe.records import CostShare, InputTensor, NotMeasured
@@ -67,6 +68,11 @@ def test_the_warning_counts_what_was_not_seen():
         "2 metrics are not measured everywhere."
     )
     assert summary(empty_scan()).warning == ""
+    missing = NotMeasured(metric="correctness_measure_2", site="", reason="the model has no mask to leak")
+    scan = replace(health_scan(), not_measured=(missing,))
+    assert both(summary(scan).warning).en == (
+        "Not everything was seen: 1 metric of health is not measured everywhere."
+    )
 
 
 def test_every_group_has_a_row_with_its_facts():

@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from health_scans import health_scan
@@ -9,6 +10,7 @@ from hostile_names import HOSTILE_NAMES
 from rich.cells import cell_len
 from sample_scans import empty_scan, gpt_scan, renamed_scan, rich_scan, wide_scan
 
+from attnprobe.records import NotMeasured
 from attnprobe.report.parts.safe_text import safe
 from attnprobe.report.summary.printing import fitted, print_summary, summary_text, wants_color
 from attnprobe.report.terminal_report import report
@@ -65,6 +67,13 @@ def test_health_is_told_in_a_few_lines_with_the_place_of_the_extremes():
     firsts = [line.split()[0] for line in lines[start + 1 :] if line.startswith(topics)]
     assert firsts == list(topics)
     assert "Not measured 4 metrics of health the model has no mask to leak" in squeezed(text)
+
+
+def test_a_reason_that_cost_and_health_share_names_cost_and_counts_health():
+    names = ("forward_ms", "correctness_measure_2", "correctness_measure_3")
+    missing = tuple(NotMeasured(metric=name, site="", reason="nothing ran") for name in names)
+    text = squeezed(summary_text(replace(health_scan(), not_measured=missing), "en"))
+    assert "Not measured Forward time, 2 metrics of health nothing ran" in text
 
 
 def test_health_on_given_data_is_told_without_a_warning():

@@ -11,7 +11,7 @@ from attnprobe.report.parts.command import command
 from attnprobe.report.parts.names import metric_title
 from attnprobe.report.parts.order import metric_place
 from attnprobe.report.parts.quantities import UNKNOWN, count, duration
-from attnprobe.report.parts.readings import has_numbers, is_health
+from attnprobe.report.parts.readings import is_health
 from attnprobe.report.parts.safe_text import safe
 
 
@@ -136,8 +136,8 @@ def _stages(scan: Scan) -> Table | None:
 
 
 def _dictionary(scan: Scan) -> tuple[Entry, ...]:
-    """What no row of the section on health explains."""
-    names = [name for name in scan.metrics if not is_health(scan, name) or not has_numbers(scan, name)]
+    """The metrics of cost. Those of health are explained in their rows."""
+    names = [name for name in scan.metrics if not is_health(scan, name)]
     return tuple(_entry(scan, name) for name in sorted(names, key=metric_place))
 
 

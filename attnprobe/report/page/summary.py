@@ -10,6 +10,7 @@ from attnprobe.report.page.strip import cost_bars
 from attnprobe.report.parts.catalogue import Text, Words, join, say
 from attnprobe.report.parts.names import metric_title, shown
 from attnprobe.report.parts.quantities import UNKNOWN, quantity
+from attnprobe.report.parts.readings import is_health
 from attnprobe.report.parts.safe_text import safe
 from attnprobe.report.parts.verdict import details, headline
 
@@ -79,10 +80,13 @@ def _measured_too(scan: Scan, name: str) -> Words:
 
 
 def _warning(scan: Scan) -> Words:
+    missing = {gap.metric for gap in scan.not_measured}
+    health = {name for name in missing if is_health(scan, name)}
     gaps = (
         ("warning.blind_spots", len(scan.blind_spots)),
         ("warning.unknown_ops", len(scan.unknown_ops)),
-        ("warning.not_measured", len({gap.metric for gap in scan.not_measured})),
+        ("warning.not_measured", len(missing - health)),
+        ("warning.health", len(health)),
     )
     told = tuple(say(key, count=number) for key, number in gaps if number)
     return say("warning", gaps=join(told)) if told else ""

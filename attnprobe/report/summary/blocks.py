@@ -113,12 +113,14 @@ def doubts(scan: Scan, voice: Voice) -> RenderableType:
 
 
 def _missing(scan: Scan, gap: Gap) -> Words:
-    """The first few metrics of a gap; of many of health, only their number."""
-    if len(gap.metrics) > 1 and all(is_health(scan, name) for name in gap.metrics):
-        return say("term.metrics", count=len(gap.metrics))
-    names = join(tuple(metric_title(scan, name) for name in gap.metrics[:NAMES_SHOWN]))
-    more = len(gap.metrics) - NAMES_SHOWN
-    return say("list.and_more", names=names, count=str(more)) if more > 0 else names
+    """The first few metrics of cost; those of health are many, so that only their number is said."""
+    health = [name for name in gap.metrics if is_health(scan, name)]
+    if len(health) == len(gap.metrics) == 1:
+        return metric_title(scan, health[0])
+    titles = [metric_title(scan, name) for name in gap.metrics if name not in health]
+    told = join((*titles[:NAMES_SHOWN], *([say("term.metrics", count=len(health))] if health else [])))
+    more = len(titles) - NAMES_SHOWN
+    return say("list.and_more", names=told, count=str(more)) if more > 0 else told
 
 
 def _widest(scan: Scan) -> tuple[Gap, ...]:
