@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from attnprobe.records import AttentionSite, Core, Stream
+from attnprobe.tracing.assembling.post_norm import normalised
 from attnprobe.tracing.assembling.residuals import Branch, follow, has_no_residual
 from attnprobe.tracing.assembling.stream_ops import before_views, is_inside, is_normalisation, is_projection
 from attnprobe.tracing.assembling.upstream import upstream
@@ -104,7 +105,5 @@ def _exit(scene: Scene, found: Branch, *, has_norm: bool) -> tuple[int | None, b
     """The sum, or the normalisation of it when nothing else reads the sum; None when written in place."""
     if found.sum is None or found.sum in (found.entry, found.branch):
         return None, False
-    readers = [scene.ops[i] for i in scene.consumers.get(found.sum, ())]
-    if not has_norm and len(readers) == 1 and is_normalisation(readers[0]):
-        return readers[0].outputs[0], True
-    return found.sum, False
+    normed = None if has_norm else normalised(scene, found.sum)
+    return (found.sum, False) if normed is None else (normed, True)
