@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from attnprobe.observing.sums import Sums
 
 _PLURAL = {"key": "keys", "value": "values"}
+_SMALL, _MOST_LARGE = 1024, 4  # dims of keys and values together; sites with more that are looked at
 _TARGETS = {"half": 2, "quarter": 4, "eighth": 8}
 _FORMULA = "√(Σ ‖X - mean of its group‖² / Σ ‖X‖²) of centred tokens X, at most 2,048 real ones of a batch"
 _RETRAINED = (
@@ -57,7 +58,7 @@ def _merge_metrics(role: str) -> tuple[Metric, ...]:
             f"{role}_merge_error_to_{name}",
             f"Error of the {plural} of {_words(name)}, best grouping",
             f"{_FORMULA}, for groups {_grouping(name)}, after rotating each head towards the mean of "
-            f"its group (generalised Procrustes, two rounds). {_SHOWN}",
+            f"its group (generalised Procrustes, one round). {_SHOWN}",
             _RETRAINED
             + rotary
             + f"At most 1,024 dims of neighbouring {plural} are compared with each other.",
@@ -89,7 +90,9 @@ _LATENT = (
         exactness="sampled",
         method="Σ of the largest sixth of the eigenvalues of the covariance of [k; v] / Σ of all, with "
         "keys and values of "
-        "all heads side by side, each scaled to the same size; at most 2,048 real tokens of a batch.",
+        "all heads side by side, each scaled to the same size; at most 2,048 real tokens of a batch. Of "
+        "the sites with more "
+        "than 1,024 dims, four are looked at.",
         source="The cache of multi-head latent attention; Meng et al. 2025 (TransMLA), arXiv:2502.07864.",
         not_said="The loss: what is small can matter. Keys are taken as they enter the core, after rotary "
         "positions, which a latent cache would keep apart.",
@@ -115,7 +118,19 @@ METRICS = (*_merge_metrics("key"), *_merge_metrics("value"), *_LATENT)
 def _watch(subject: Subject) -> Any:
     from attnprobe.probes.heads.sharing import SharingWatcher
 
-    return SharingWatcher()
+    return SharingWatcher(_joint(subject.trace.sites))
+
+
+def _joint(sites: Sequence[AttentionSite]) -> frozenset[int]:
+    """Sites whose keys and values are looked at side by side: all small ones, and a few of the large."""
+    large = [index for index, site in enumerate(sites) if _dims(site) > _SMALL]
+    small = set(range(len(sites))) - set(large)
+    steps = max(min(_MOST_LARGE, len(large)) - 1, 1)
+    return frozenset(small | {large[step * (len(large) - 1) // steps] for step in range(steps + 1) if large})
+
+
+def _dims(site: AttentionSite) -> int:
+    return site.num_kv_heads * (site.head_dim + site.value_dim)
 
 
 def _run(subject: Subject) -> ProbeResult:
@@ -132,7 +147,7 @@ def _run(subject: Subject) -> ProbeResult:
                 gathered.missing(names, site.id, reason)
             else:
                 _merge(gathered, site, role, blocks, _groups(sums, index, site, heads))
-        _together(gathered, sums, index, site)
+        _together(gathered, sums, index, subject.trace.sites)
     return gathered.result()
 
 
@@ -201,9 +216,14 @@ def _add(
     gathered.heads(metric, site, [per_group[group] for group in groups], value=whole)
 
 
-def _together(gathered: Gathered, sums: Sums, index: int, site: AttentionSite) -> None:
+def _together(gathered: Gathered, sums: Sums, index: int, sites: Sequence[AttentionSite]) -> None:
+    site = sites[index]
     from attnprobe.probes.heads.latent import TARGET, joint_products, rank_for, shares, sixth
 
+    if index not in _joint(sites):
+        reason = f"measured at {_MOST_LARGE} sites of more than {_SMALL:,} dims, evenly spread over the depth"
+        gathered.missing((metric.name for metric in _LATENT), site.id, reason)
+        return
     products = joint_products(sums, index)
     if isinstance(products, str):
         gathered.missing((metric.name for metric in _LATENT), site.id, products)

@@ -21,7 +21,8 @@ from attnprobe.probes.heads.sharing import (
     product_blocks,
     stretches,
 )
-from attnprobe.probes.kv_sharing import probe
+from attnprobe.probes.kv_sharing import _joint, probe
+from tests.probes.hand_traces import attention_site, dot_product
 from tests.probes.head_calls import Layer, Plain, call_of, subject_of
 
 
@@ -56,7 +57,7 @@ def turn_onto(one: Tensor, other: Tensor) -> Tensor:
 @given(st.integers(1, 3), st.sampled_from([9, 33]), st.integers(1, 4), st.integers(0, 10**6))
 def test_errors_are_those_of_the_merge(samples: int, length: int, width: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    watcher, kept = SharingWatcher(), []
+    watcher, kept = SharingWatcher(frozenset({0})), []
     for _ in range(2):
         key = torch.randn(samples, 4, length, width, generator=generator) + 4
         real = torch.arange(length) < torch.randint(2, length + 1, (samples, 1), generator=generator)
@@ -79,9 +80,9 @@ def test_errors_are_those_of_the_merge(samples: int, length: int, width: int, se
 
 def test_two_batches_merge_into_one_pass() -> None:
     parts = torch.randn(2, 2, 4, 9, 3)
-    one, other = (show(SharingWatcher(), part) for part in parts)
+    one, other = (show(SharingWatcher(frozenset({0})), part) for part in parts)
     one.merge(other)
-    whole = show(show(SharingWatcher(), parts[0]), parts[1])
+    whole = show(show(SharingWatcher(frozenset({0})), parts[0]), parts[1])
     for role in ("key", "value"):
         assert torch.allclose(product_blocks(one.sums, 0, role)[0], product_blocks(whole.sums, 0, role)[0])
 
@@ -95,7 +96,7 @@ def test_copies_merge_for_nothing_and_rotated_copies_after_alignment() -> None:
     generator = torch.Generator().manual_seed(0)
     one = torch.randn(2, 1, 50, 3, generator=generator)
     turns = torch.linalg.qr(torch.randn(8, 3, 3, generator=generator))[0]
-    found = numbers(show(SharingWatcher(), one.expand(2, 8, 50, 3), one @ turns), 8, 3)
+    found = numbers(show(SharingWatcher(frozenset({0})), one.expand(2, 8, 50, 3), one @ turns), 8, 3)
     for metric, value in found.items():
         if metric.startswith(("key_merge", "aligned_key", "value_merge_error_to")):
             assert value == pytest.approx(0, abs=1e-3)
@@ -107,14 +108,14 @@ def test_heads_at_right_angles_lose_half_of_their_squares() -> None:
     # Two heads that never speak at once: the mean keeps half of each
     key = torch.zeros(1, 2, 4, 1)
     key[0, 0, :2, 0], key[0, 1, 2:, 0] = torch.tensor([1.0, -1.0]), torch.tensor([2.0, -2.0])
-    found = numbers(show(SharingWatcher(), key), 2, 1)
+    found = numbers(show(SharingWatcher(frozenset({0})), key), 2, 1)
     assert found["key_merge_error"] == pytest.approx(math.sqrt(0.5))
 
 
 def test_the_best_pairs_are_found_wherever_they_are() -> None:
     generator = torch.Generator().manual_seed(1)
     halves = torch.randn(1, 2, 60, 3, generator=generator)
-    blocks = product_blocks(show(SharingWatcher(), halves[:, [0, 1, 0, 1]]).sums, 0, "key")[0]
+    blocks = product_blocks(show(SharingWatcher(frozenset({0})), halves[:, [0, 1, 0, 1]]).sums, 0, "key")[0]
     pairs = best_pairs(aligned_products(blocks), [(0,), (1,), (2,), (3,)])
     assert pairs == [(0, 2), (1, 3)]
 
@@ -126,7 +127,7 @@ def test_joint_energy_is_that_of_the_singular_values() -> None:
         200, 12, generator=generator
     )
     key, value = (t.view(1, 200, 2, 3).transpose(1, 2) for t in (tokens[:, :6], 7 * tokens[:, 6:]))
-    products = joint_products(show(SharingWatcher(), key, value).sums, 0)
+    products = joint_products(show(SharingWatcher(frozenset({0})), key, value).sums, 0)
     assert not isinstance(products, str)
     sides = [part.double() - part.double().mean(0) for part in (tokens[:, :6], tokens[:, 6:])]
     squares = torch.linalg.svdvals(torch.cat([side / side.norm() for side in sides], 1)) ** 2
@@ -139,13 +140,13 @@ def test_the_rank_is_the_fewest_that_reach_the_target() -> None:
 
 
 def test_few_tokens_say_nothing_about_many_dims() -> None:
-    found = joint_products(show(SharingWatcher(), torch.randn(1, 2, 3, 4)).sums, 0)
+    found = joint_products(show(SharingWatcher(frozenset({0})), torch.randn(1, 2, 3, 4)).sums, 0)
     assert found == "3 tokens are too few for 16 dims"
 
 
 def test_many_heads_are_compared_with_their_neighbours() -> None:
     assert stretches(32, 128) == [slice(0, 8), slice(8, 16), slice(16, 24), slice(24, 32)]
-    watcher = show(SharingWatcher(), torch.randn(1, 4, 20, 600))
+    watcher = show(SharingWatcher(frozenset({0})), torch.randn(1, 4, 20, 600))
     result = probe.run(subject_of(heads=4, width=600, kv_sharing=watcher))
     reasons = {gap.metric: gap.reason for gap in result.not_measured}
     assert reasons["key_merge_error_to_one"] == "its keys have more than 1,024 dims"
@@ -162,7 +163,15 @@ def test_shared_heads_are_shown_for_each_that_uses_them(kind: type[Layer]) -> No
     assert site.head_metrics["key_merge_error"] == pytest.approx([expected] * 4, rel=1e-4)
 
 
+def test_a_few_of_many_large_sites_are_looked_at() -> None:
+    large = attention_site(dot_product(score_ops=(), num_kv_heads=12, head_dim=64, value_dim=64))
+    small = attention_site(dot_product(score_ops=(), num_kv_heads=8, head_dim=64, value_dim=64))
+    assert _joint([large] * 12) == {0, 3, 7, 11}
+    assert _joint([small] * 12) == set(range(12))
+    assert _joint([small, large]) == {0, 1}
+
+
 def test_one_key_value_head_cannot_be_merged() -> None:
-    watcher = show(SharingWatcher(), torch.randn(1, 1, 9, 2))
+    watcher = show(SharingWatcher(frozenset({0})), torch.randn(1, 1, 9, 2))
     result = probe.run(subject_of(heads=1, width=2, kv_sharing=watcher))
     assert "it has one key-value head" in {gap.reason for gap in result.not_measured}

@@ -15,7 +15,7 @@ def joint_products(sums: Sums, site: int) -> Tensor | str:
     """Covariance of [k; v] with keys and values scaled to equal size, [P, P]; or why there is none."""
     crossed, tokens = sums.get(site, "crossed"), sums.get(site, "tokens")
     if crossed is None or tokens is None:
-        return "its keys or values were not seen, or have more than 1,024 dims"
+        return "its keys or values were not seen, or have more than 1,024 dims each"
     if float(tokens) < sum(crossed.shape):
         return f"{int(tokens)} tokens are too few for {sum(crossed.shape)} dims"
     (key,), (value,) = (covariances(sums, site, role) for role in ROLES)

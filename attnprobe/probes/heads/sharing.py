@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import sqrt
-from typing import ClassVar
 
 import networkx as nx
 import torch
@@ -17,15 +16,17 @@ from attnprobe.probes.heads.tokens import centred, gram, token_rows
 
 MOST_DIMS = 1024  # of the neighbouring heads that are compared with each other
 ROLES = ("key", "value")
-_ROUNDS = 2
 _STILL = 1e-20  # of the largest square of a singular value: below it is rounding
 Groups = Sequence[tuple[int, ...]]
 
 
 class SharingWatcher(Watcher):
-    """Per site: Σ x xᵀ over tokens of neighbouring heads' keys, and values; Σ k vᵀ where they are few."""
+    """Per site: Σ x xᵀ over tokens of neighbouring heads' keys, and values; Σ k vᵀ of some sites."""
 
-    wants: ClassVar[frozenset[str]] = frozenset()
+    def __init__(self, joint: frozenset[int]) -> None:
+        """Args: joint are the sites whose keys and values are looked at side by side."""
+        super().__init__()
+        self._joint = joint
 
     def attention(self, call: AttentionCall) -> None:
         """See `Watcher.attention`."""
@@ -43,7 +44,7 @@ class SharingWatcher(Watcher):
             for number, cut in enumerate(stretches(*rows.shape[1:])):
                 products, _ = gram(rows[:, cut].flatten(1))
                 self.sums.add(call.index, f"{role} products {number}", products)
-        if max(key[0].numel(), value[0].numel()) <= MOST_DIMS:
+        if call.index in self._joint and max(key[0].numel(), value[0].numel()) <= MOST_DIMS:
             self.sums.add(call.index, "crossed", crossed(key.flatten(1), value.flatten(1)))
 
 
@@ -151,11 +152,9 @@ def merge_errors(blocks: Tensor, groups: Groups, aligned: Tensor | None = None) 
 def _rotated_sum(own: Tensor) -> float:
     """‖Σ X_i R_i‖² of the heads of one group [m, m, D, D], by generalised Procrustes.
 
-    Each head is turned to the first, then twice to the mean of all, which only brings them nearer.
+    Each head is turned to the first, then to the mean of all, which only brings them nearer.
     """
-    rotations = _polar(own[:, 0])
-    for _ in range(_ROUNDS):
-        rotations = _polar(_toward(own, rotations))
+    rotations = _polar(_toward(own, _polar(own[:, 0])))
     return float((rotations * _toward(own, rotations)).sum())
 
 
