@@ -108,11 +108,13 @@ def _not_measured(scan: Scan) -> Table | None:
 
 
 def _metrics(scan: Scan, gap: Gap) -> Text:
-    """All metrics of cost; of those of health, which may be many, the first few."""
-    cost = [metric_title(scan, name) for name in gap.metrics if not is_health(scan, name)]
-    health = [metric_title(scan, name) for name in gap.metrics if is_health(scan, name)]
+    """All metrics of cost; those of health, which may be many, as a few or as their number."""
+    health = [name for name in gap.metrics if is_health(scan, name)]
+    cost = tuple(metric_title(scan, name) for name in gap.metrics if name not in health)
+    if cost:
+        return join((*cost, *([say("term.metrics", count=len(health))] if health else [])))
     more = len(health) - NAMES_SHOWN
-    first = join((*cost, *health[:NAMES_SHOWN]))
+    first = join(tuple(metric_title(scan, name) for name in health[:NAMES_SHOWN]))
     return say("list.and_more", names=first, count=count(more)) if more > 0 else first
 
 
