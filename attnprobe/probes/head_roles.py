@@ -55,7 +55,9 @@ def _run(subject: Subject) -> ProbeResult:
     from attnprobe.probes.approximating.roles import numbers
     from attnprobe.probes.approximating.watching import result_of
 
-    return result_of(subject, "head_roles", METRICS, numbers, nothing="no query sees a key")
+    return result_of(
+        subject, "head_roles", METRICS, numbers, nothing="no query sees a key, or none looks far"
+    )
 
 
 probe = Probe(name="head_roles", depth="measured", metrics=METRICS, run=_run, watch=_watch)
