@@ -8,17 +8,17 @@ from itertools import groupby
 from math import ceil
 
 from attnprobe.records import Number, Scan
+from attnprobe.report.page.health.labels import row_labels
 from attnprobe.report.page.health.scale import Scale, scale_of
 from attnprobe.report.parts.catalogue import Text, Words, both, say
 from attnprobe.report.parts.names import shown, unit_of
 from attnprobe.report.parts.quantities import count, is_percent, tiny
 from attnprobe.report.parts.readings import Values, middle
-from attnprobe.report.parts.safe_text import safe
 
 ROWS_DRAWN = 48
 CELLS_DRAWN = 10_000  # of one map
 HEADS_WITH_NUMBERS = 24
-LABEL_LETTERS, LETTER, MARGIN, TOP = 40, 6.4, 14, 20
+LETTER, MARGIN, TOP = 6.4, 14, 20
 LETTERS = 5  # of a cell
 
 Row = tuple[Number | None, ...]
@@ -96,7 +96,7 @@ def heat_map(
     scale = scale_of(number for row in cells for number in row if number is not None)
     is_small = width > HEADS_WITH_NUMBERS or not has_numbers
     cell, step = ((14, 14), 4) if is_small else ((32, 18), 1)
-    labels = _labels(bands)
+    labels = row_labels([[each.site for each in band] for band in bands])
     factor = 100 if is_percent(unit_of(scan, name), name) else 1
     left = ceil(MARGIN + LETTER * max(len(both(label).en) for label in labels))
     return HeatMap(
@@ -145,34 +145,6 @@ def _merged(band: Sequence[Values], width: int) -> Row:
     columns = ([each.numbers[head] for each in band if head < len(each.numbers)] for head in range(width))
     known = ([number for number in column if number is not None] for column in columns)
     return tuple(middle(column) if column else None for column in known)
-
-
-def _labels(bands: Sequence[Sequence[Values]]) -> list[Words]:
-    """What tells the rows apart: the names without what they share at both ends."""
-    parts = [each.site.split(".") for band in bands for each in band]
-    start, end = _shared(parts), _shared([part[::-1] for part in parts])
-    short = {".".join(part): ".".join(part[start : len(part) - end]) for part in parts}
-    labels: list[Words] = []
-    for band in bands:
-        names = [short[each.site] or each.site for each in (band[0], band[-1])]
-        text = names[0] if len(band) == 1 else f"{names[0]} … {names[1]}"
-        labels.append(_cut(safe(text)) or say("site.root"))
-    return labels
-
-
-def _shared(parts: Sequence[Sequence[str]]) -> int:
-    """How many leading parts all names have in common, leaving at least one of each."""
-    least = min(len(part) for part in parts) - 1
-    same = 0
-    while same < least and len({part[same] for part in parts}) == 1:
-        same += 1
-    return same if len(parts) > 1 else 0
-
-
-def _cut(text: str) -> str:
-    """Both ends of a long text: each tells something."""
-    half = (LABEL_LETTERS - 1) // 2
-    return text if len(text) <= LABEL_LETTERS else f"{text[:half]}…{text[-half:]}"
 
 
 def _numbers(row: Row, factor: int) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from attnprobe.records import Scan
 from attnprobe.report.page.charts import Chart
 from attnprobe.report.page.elements import rows_left_out
+from attnprobe.report.page.health.cells import HealthCell, group_cells, model_cell, padded
 from attnprobe.report.page.health.maps import HeatMap, heat_map
 from attnprobe.report.page.health.pairs import Pairs, pairs
-from attnprobe.report.page.health.spark import spark
 from attnprobe.report.parts.catalogue import Text, Words, join, say
 from attnprobe.report.parts.names import metric_title, shown
 from attnprobe.report.parts.quantities import count
@@ -18,19 +18,8 @@ from attnprobe.report.parts.readings import Reading, Values, is_doubtful, readin
 from attnprobe.report.parts.safe_text import safe
 from attnprobe.report.parts.sites import SiteGroup
 
-GROUPS_IN_A_ROW = 4
 CELLS_IN_A_ROW = 5
 GROUPS_LISTED = 5
-
-
-@dataclass(frozen=True, slots=True)
-class HealthCell:
-    """Median and range of a metric over some sites."""
-
-    label: Words
-    value: str
-    range: str  # "" where all numbers are the same
-    spark: str  # path; "" where there is no line to draw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +62,7 @@ def health_row(scan: Scan, name: str, around: Surroundings) -> HealthRow | None:
         (group, [found[site.id] for site in group.sites if site.id in found]) for group in around.groups
     ]
     known = [(group, own) for group, own in by_group if own]
-    cells = (*_model_cell(scan, name), *_group_cells(scan, name, known))
+    cells = (*model_cell(scan, name), *group_cells(scan, name, known))
     if not cells and name not in around.charts:
         return None
     everything = [each for each in found.values() if each.known]
@@ -112,12 +101,7 @@ def aligned(rows: Sequence[HealthRow]) -> tuple[HealthRow, ...]:
     columns = [*first, *(label for label in labels if label not in first)]
     if len(columns) > CELLS_IN_A_ROW:
         return tuple(rows)
-    return tuple(replace(row, cells=_padded(row.cells, columns)) for row in rows)
-
-
-def _padded(cells: Sequence[HealthCell], columns: Sequence[Words]) -> tuple[HealthCell, ...]:
-    known = {cell.label: cell for cell in cells}
-    return tuple(known.get(label, HealthCell("", "", "", "")) for label in columns)
+    return tuple(replace(row, cells=padded(row.cells, columns)) for row in rows)
 
 
 def ends(scan: Scan, name: str, found: Reading | None) -> Words:
@@ -144,31 +128,6 @@ def _gap(scan: Scan, name: str, found: Mapping[str, Values]) -> Words:
         return ""
     sites, reason = len(scan.sites) - len(found), safe(next(iter(reasons)), 300)
     return say("health.gap", count=sites, all=count(len(scan.sites)), reason=reason) if sites else ""
-
-
-def _model_cell(scan: Scan, name: str) -> tuple[HealthCell, ...]:
-    value = scan.totals.get(name)
-    if value is None:
-        return ()
-    return (HealthCell(say("series.model"), shown(scan, name, value), "", ""),)
-
-
-def _group_cells(
-    scan: Scan, name: str, known: Sequence[tuple[SiteGroup, list[Values]]]
-) -> tuple[HealthCell, ...]:
-    if len(known) > GROUPS_IN_A_ROW:
-        pooled = [each for _, own in known for each in own]
-        label = say("column.all_sites", count=count(len(pooled)))
-        return (_cell(scan, name, label, pooled),)
-    return tuple(_cell(scan, name, group.short, own) for group, own in known)
-
-
-def _cell(scan: Scan, name: str, label: Words, own: Sequence[Values]) -> HealthCell:
-    found = reading(own)
-    assert found is not None  # sites without a number were left out
-    low, high = shown(scan, name, found.low.value), shown(scan, name, found.high.value)
-    extent = "" if low == high else f"{low} – {high}"
-    return HealthCell(label, shown(scan, name, found.median), extent, "" if found.is_one else spark(own))
 
 
 def _by_group(scan: Scan, name: str, known: Sequence[tuple[SiteGroup, list[Values]]]) -> tuple[Text, ...]:
