@@ -37,7 +37,7 @@ def _watch(subject: Subject) -> Any:
     from attnprobe.probes.representations.regression import RecoverabilityWatcher
 
     streams = [stream_of(subject.trace, index) for index in range(len(subject.trace.sites))]
-    has_residual = tuple(stream is not None and stream.has_residual for stream in streams)
+    has_residual = tuple(stream is not None and stream.has_residual is True for stream in streams)
     return RecoverabilityWatcher(has_residual, subject.options.seed)
 
 
