@@ -12,6 +12,7 @@ from attnprobe.records import Measurement, Metric, NotMeasured, Probe, ProbeResu
 _INPUTS = ("query", "key", "value")
 _FORWARD = (*_INPUTS, "scores", "weights", "output")  # in the order in which one makes the next
 _BACKWARD = ("output", *_INPUTS)
+_NO_BACKWARD = "the scan ran no backward pass"
 _ROWS = "Counted by query and head, over all queries of sequences up to 256, else over 256 spread over them. "
 
 
@@ -110,9 +111,9 @@ def _run(subject: Subject) -> ProbeResult:
     ):
         first = next(_bad_places(sums, order, places, suffix), None)
         if first is None:
-            found.append(
-                NotMeasured(metric=metric, site="", reason="nothing that was seen was NaN or infinite")
-            )
+            is_unseen = suffix and not subject.trace.backward
+            reason = _NO_BACKWARD if is_unseen else "nothing that was seen was NaN or infinite"
+            found.append(NotMeasured(metric=metric, site="", reason=reason))
             continue
         found.append(Measurement(metric=metric, site="", value=first[0]))
         where = f"the {first[1]}{suffix} of {subject.trace.sites[first[0]].id}"
@@ -131,7 +132,7 @@ def _of_site(sums: Any, index: int, has_backward: bool) -> Iterator[tuple[str, V
     for name in ("scores", "weights"):
         yield f"non_finite_{name}", no_map if get(name) is None else _counts(get(name))
     yield "non_finite_outputs", _total([get("output")], unknown)
-    no_gradient = "no gradient of the loss reached it" if has_backward else "the scan ran no backward pass"
+    no_gradient = "no gradient of the loss reached it" if has_backward else _NO_BACKWARD
     yield "non_finite_gradients", _total([*gradients, get("output gradient")], no_gradient)
 
 

@@ -156,3 +156,11 @@ def test_a_healthy_model_has_no_first_place() -> None:
     assert [site.metrics["non_finite_outputs"] for site in found.sites] == [0, 0, 0]
     assert [site.metrics["non_finite_gradients"] for site in found.sites] == [0, 0, 0]
     assert found.totals["non_finite_parameter_gradients"] == 0
+
+
+def test_without_a_backward_no_gradient_was_seen() -> None:
+    model, ids = seeded()
+    found = attnprobe.scan(model, (ids,), probes=["finiteness"], backward=False)
+    reasons = {(gap.metric, gap.reason) for gap in found.not_measured}
+    assert ("first_non_finite_gradient", "the scan ran no backward pass") in reasons
+    assert ("non_finite_gradients", "the scan ran no backward pass") in reasons
