@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from attnprobe.observing.maps import AttentionMap
-from attnprobe.records import AttentionSite, LoadedModel
+from attnprobe.records import AttentionSite, LoadedModel, Trace
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,6 +23,7 @@ class Batch:
     loss_origin: str = ""  # "given", "the model's own", "a fixed random projection …"
     padding: tuple[Tensor, ...] = ()  # bool [B, S] for each input with padded positions, True for real tokens
     directions: int = 0  # how many random directions were differentiated
+    trace: Trace | None = None  # that the forward followed
     notes: tuple[str, ...] = ()  # what could not be done
 
 

@@ -104,7 +104,7 @@ class _Step:
         return trace
 
     def _forward(self, trace: Trace, factories: Mapping[str, Callable[[], Watcher]]) -> str:
-        self._trace, self._calls = trace, {}
+        self._trace, self._calls, self.batch.trace = trace, {}, trace
         self.watchers = {
             name: make() for name, make in factories.items() if name not in self._observed.failures
         }

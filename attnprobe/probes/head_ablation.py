@@ -16,9 +16,9 @@ SHARE, MOST = 0.05, 8  # of all heads, and at most
 Place = tuple[int, int]  # (index of the site, head)
 
 _HOW = (
-    "The head's output is set to zero as it leaves the core, in runs without gradients on the batches whose "
-    f"shapes are those of the first. The {SHARE:.0%} of the heads with the lowest head_importance (at "
-    f"least one, at most {MOST}), and the most important one to compare with; the others have no number. "
+    "The head's output is set to zero as it leaves the core, in runs of their own on the same batches: "
+    f"the {SHARE:.0%} of the heads with the lowest head_importance (at least one, at most {MOST}), and the "
+    "most important one to compare with; the others have no number. "
 )
 _TOGETHER = "The heads with the lowest head_importance, all in one run: "
 _ONLY = "The other heads. Nothing is trained afterwards."
@@ -104,26 +104,21 @@ def _watch(subject: Subject) -> Any:
 def _run(subject: Subject) -> ProbeResult:
     from attnprobe.probes.heads.ablation import Ablation
 
-    assert subject.model is not None
     gathered, importance = Gathered(), subject.watched.get("head_importance")
     ranked = _ranked(subject, importance.sums) if importance is not None else []
     try:
         if not ranked:
             raise ModelError("the importance of heads is not known (probe head_importance)")
-        ablation = Ablation.of(subject.model, subject.trace, subject.options.seed)
+        watcher = subject.watched["head_ablation"]
+        ablation = Ablation.of(watcher.seen, subject.options.seed)
         chosen = ranked[: max(1, min(MOST, int(SHARE * len(ranked))))]
-        _together(gathered, ablation, chosen, subject.watched["head_ablation"].sums)
+        _together(gathered, ablation, chosen, watcher.sums)
         extra = [place for place in ranked[-1:] if place not in chosen]
         _one_by_one(gathered, subject, ablation, [*chosen, *extra])
     except ModelError as error:
         gathered = Gathered()
         gathered.missing((metric.name for metric in METRICS), "", error.message)
-        return gathered.result()
-    used, all_batches = len(ablation.batches), 1 + len(subject.model.batches)
-    if used == all_batches:
-        return gathered.result()
-    note = f"Heads were ablated on {used} of {all_batches} batches, those of the first one's shapes."
-    return gathered.result((note,))
+    return gathered.result()
 
 
 def _ranked(subject: Subject, sums: Sums) -> list[Place]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 import attnprobe
 from attnprobe.probes.head_ablation import probe
 from attnprobe.probes.heads.ablation import Ablation, cosine_gaps
-from tests.probes.captured import capture, loaded, measurable
+from tests.probes.captured import capture, loaded
 from tests.probes.head_calls import Layer, Plain, subject_of
 
 BOTH = ("head_importance", "head_ablation")
@@ -56,25 +56,52 @@ def test_the_lowest_heads_and_the_highest_are_taken_away_one_by_one(kind: type[L
     assert not any("loss" in metric for metric in scan.totals)
 
 
-def test_several_heads_together_over_batches_of_one_shape() -> None:
-    layer, other = small(), torch.randn(2, 5, 24)
-    x, odd = torch.randn(2, 5, 24), torch.randn(2, 6, 24)
-    subject = measurable(layer, x, backward=False)
-    assert subject.model is not None
-    subject.model.batches = (((other,), {}), ((odd,), {}))
-    ablation = Ablation.of(subject.model, subject.trace, seed=0)
-    assert len(ablation.batches) == 2
+def test_several_heads_together_over_batches_of_unlike_lengths() -> None:
+    layer, inputs = small(), (torch.randn(2, 5, 24), torch.randn(2, 6, 24))
+    ablation = Ablation.of([(loaded(layer, x), capture(layer, x)) for x in inputs], seed=0)
     change = ablation.without({0: [1, 3]})
-    both = torch.cat([x, other])
-    expected = relative(by_hand(layer, both, [1, 3]), layer(both))
-    assert change.relative == pytest.approx(expected, rel=1e-5)
+    gap = sum(float((by_hand(layer, x, [1, 3]) - layer(x)).square().sum()) for x in inputs)
+    size = sum(float(layer(x).square().sum()) for x in inputs)
+    assert change.relative == pytest.approx((gap / size) ** 0.5, rel=1e-5)
+
+
+def test_every_batch_of_the_instrumented_run_is_run_again() -> None:
+    layer, inputs = small(), [torch.randn(2, 5, 24), torch.randn(2, 6, 24), torch.randn(1, 5, 24)]
+    layer.requires_grad_(True)
+    scan = attnprobe.scan(layer, inputs, probes=BOTH, device="cpu", batches=3)
+    layer.requires_grad_(False)
+    changes = scan.sites[0].head_metrics["ablated_head_output_change"]
+    head = next(number for number, value in enumerate(changes) if value is not None)
+    gap = sum(float((by_hand(layer, x, [head]) - layer(x)).square().sum()) for x in inputs)
+    size = sum(float(layer(x).square().sum()) for x in inputs)
+    assert changes[head] == pytest.approx((gap / size) ** 0.5, rel=1e-4)
+
+
+def test_a_model_that_takes_another_path_without_gradients_runs_with_them() -> None:
+    class Biased(Layer):
+        """A bias that is learned: torch picks another kernel for it where gradients are on."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.bias = nn.Parameter(torch.zeros(1, 4, 5, 5))
+
+        def heads_of(self, x: Tensor) -> Tensor:
+            return nn.functional.scaled_dot_product_attention(*self.qkv_of(x), self.bias)
+
+    torch.manual_seed(0)
+    layer, x = Biased(), torch.randn(2, 5, 24)
+    ablation = Ablation.of([(loaded(layer, x), capture(layer, x, backward=True))], seed=0)
+    assert ablation.batches[0].has_gradients
+    change = ablation.without({0: [2]})
+    layer.requires_grad_(False)
+    assert change.relative == pytest.approx(relative(by_hand(layer, x, [2]), layer(x)), rel=1e-5)
 
 
 def test_the_loss_is_compared_where_there_is_one() -> None:
     layer, x = small(), torch.randn(2, 5, 24)
     model = loaded(layer, x)
     model.loss = lambda outputs, inputs: (outputs - inputs).square().mean()
-    ablation = Ablation.of(model, measurable(layer, x, backward=False).trace, seed=0)
+    ablation = Ablation.of([(model, capture(layer, x))], seed=0)
     lost = (by_hand(layer, x, [2]) - x).square().mean() - (layer(x) - x).square().mean()
     assert ablation.without({0: [2]}).loss_change == pytest.approx(float(lost), rel=1e-4)
 
@@ -83,7 +110,7 @@ def test_dropout_is_the_same_with_and_without_a_head() -> None:
     x = torch.randn(2, 5, 24)
     model = nn.Sequential(small(), nn.Dropout(0.5)).train()
     trace = capture(model, x, train=True)
-    change = Ablation.of(loaded(model, x), trace, seed=0).without({0: [0]})
+    change = Ablation.of([(loaded(model, x), trace)], seed=0).without({0: [0]})
     # With other masks half of the elements would come or go: a change near 1
     assert 0 < (change.relative or 0) < 0.5
 
@@ -92,9 +119,8 @@ def test_a_dead_head_changes_nothing() -> None:
     layer, x = small(), torch.randn(2, 5, 24)
     layer.v_proj.weight[:6] = 0
     layer.v_proj.bias[:6] = 0
-    subject = measurable(layer, x, backward=False)
-    assert subject.model is not None
-    assert Ablation.of(subject.model, subject.trace, seed=0).without({0: [0]}).relative == 0.0
+    ablation = Ablation.of([(loaded(layer, x), capture(layer, x))], seed=0)
+    assert ablation.without({0: [0]}).relative == 0.0
 
 
 def test_cosine_gaps_keep_their_digits_near_one() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -11,16 +11,35 @@ from torch import Tensor
 from attnprobe import running
 from attnprobe.errors import ModelError
 from attnprobe.observing.backward import main_output
-from attnprobe.observing.calls import AttentionCall
+from attnprobe.observing.calls import AttentionCall, Batch
 from attnprobe.observing.editing import Edit, Editor
 from attnprobe.observing.watcher import Watcher
 from attnprobe.records import LoadedModel, Trace
 
 Heads = Mapping[int, Sequence[int]]  # index of a site -> heads
+Seen = tuple[LoadedModel, Trace]  # the model with the inputs of one batch, and the trace of it
 
 
 class MeanWatcher(Watcher):
-    """Per site: sum of the heads' outputs over real tokens [H, D], and the tokens."""
+    """Per site: sum of the heads' outputs over real tokens [H, D], and the tokens.
+
+    Beside the sums it remembers what to run again: the batches, each with the trace that it followed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Seen] = []
+
+    def after_batch(self, batch: Batch) -> None:
+        """See `Watcher.after_batch`."""
+        if batch.trace is not None:
+            self.seen.append((batch.model, batch.trace))
+
+    def merge(self, other: Watcher) -> None:
+        """See `Watcher.merge`."""
+        super().merge(other)
+        if isinstance(other, MeanWatcher):
+            self.seen += other.seen
 
     def attention(self, call: AttentionCall) -> None:
         """See `Watcher.attention`."""
@@ -84,29 +103,25 @@ def cosine_gaps(one: Tensor, other: Tensor) -> Tensor:
 class Ablation:
     """The model on its batches, with and without some of its heads."""
 
-    model: LoadedModel
-    trace: Trace
     seed: int
-    batches: list[LoadedModel] = field(default_factory=list)
-    plain: list[tuple[Tensor, float | None]] = field(default_factory=list)  # output and loss of each batch
+    batches: list[_Batch] = field(default_factory=list)
 
     @classmethod
-    def of(cls, model: LoadedModel, trace: Trace, seed: int) -> Ablation:
-        """Batches of the shapes of the first: those that the trace is of. Runs each once as it is.
+    def of(cls, seen: Sequence[Seen], seed: int) -> Ablation:
+        """Runs every batch once as it is: without gradients, or with them where it follows its trace only so.
 
         Raises:
             ModelError: The forward raised, left the path of the trace, or has no output to compare.
         """
-        found = cls(model, trace, seed)
-        shapes = None
-        for number, (args, kwargs) in enumerate(((model.args, model.kwargs), *model.batches)):
-            own = [tensor.shape for tensor in running.output_tensors((args, kwargs))]
-            shapes = own if shapes is None else shapes
-            if own == shapes:
-                loss_inputs = model.loss_inputs[number : number + 1]
-                batch = replace(model, args=args, kwargs=kwargs, batches=(), loss_inputs=loss_inputs)
-                found.batches.append(batch)
-                found.plain.append(found._run(batch, {}, _zero))
+        found = cls(seed)
+        for model, trace in seen:
+            batch = _Batch(model, trace)
+            try:
+                batch.output, batch.loss = batch.run({}, _zero, seed)
+            except LeftPathError:
+                batch.has_gradients = True
+                batch.output, batch.loss = batch.run({}, _zero, seed)
+            found.batches.append(batch)
         return found
 
     def without(self, heads: Heads, means: Mapping[int, Tensor] | None = None) -> Change:
@@ -121,27 +136,43 @@ class Ablation:
         """
         edit = _zero if means is None else _Mean(means)
         change = Change()
-        for batch, (output, loss) in zip(self.batches, self.plain, strict=True):
-            moved, moved_loss = self._run(batch, heads, edit)
-            change.add(output, moved)
-            if loss is not None and moved_loss is not None:
-                change.loss += moved_loss - loss
+        for batch in self.batches:
+            moved, loss = batch.run(heads, edit, self.seed)
+            assert batch.output is not None
+            change.add(batch.output, moved)
+            if loss is not None and batch.loss is not None:
+                change.loss += loss - batch.loss
                 change.losses += 1
         return change
 
-    def _run(self, batch: LoadedModel, heads: Heads, edit: Edit) -> tuple[Tensor, float | None]:
-        torch.manual_seed(self.seed)  # the same dropout every time; the borrower gives the state back
+
+class LeftPathError(ModelError):
+    """A run took another path than its trace."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One batch, what the model gives for it, and how to run it."""
+
+    model: LoadedModel
+    trace: Trace
+    has_gradients: bool = False
+    output: Tensor | None = None
+    loss: float | None = None
+
+    def run(self, heads: Heads, edit: Edit, seed: int) -> tuple[Tensor, float | None]:
+        """The main output and the loss with some heads edited."""
+        torch.manual_seed(seed)  # the same dropout every time; the borrower gives the state back
         editor = Editor(self.trace, heads, edit)
-        with torch.no_grad(), editor:
-            outputs = running.forward(batch)
+        with torch.set_grad_enabled(self.has_gradients), editor:
+            outputs = running.forward(self.model)
         if editor.gap:
-            raise ModelError(editor.gap)
+            raise LeftPathError(editor.gap)
         output = main_output(outputs)
         if output is None:
             raise ModelError("no output of the model is a floating tensor")
         with torch.no_grad():
-            loss = _loss(batch, outputs)
-        return output, loss
+            return output.detach(), _loss(self.model, outputs)
 
 
 def _loss(batch: LoadedModel, outputs: object) -> float | None:
