@@ -66,6 +66,23 @@ def permute(labelling: Labelling, op: Op) -> None:
     labelling.set(op.outputs[0], [label.dims[i] for i in op.arguments[1]], label.offsets)
 
 
+@transfer("view_as_complex")
+def as_complex(labelling: Labelling, op: Op) -> None:
+    """Pairs of entries become one: the last dim, of size 2, goes."""
+    label = labelling.label(op.inputs[0])
+    labelling.set(op.outputs[0], label.dims[:-1], label.offsets)
+
+
+@transfer("view_as_real")
+def as_real(labelling: Labelling, op: Op) -> None:
+    """One entry becomes a pair: the steps that the last dim skips, where it skips one in two."""
+    label = labelling.label(op.inputs[0])
+    last = label.dims[-1] if label.dims else ()
+    axis, _, stride = last[-1] if last else (-1, 1, 1)
+    pair = ((axis, 2, stride // 2),) if stride % 2 == 0 else labelling.derived(op, 2, last)
+    labelling.set(op.outputs[0], [*label.dims, pair], label.offsets)
+
+
 @transfer("expand", "broadcast_to")
 def expand(labelling: Labelling, op: Op) -> None:
     """A dim of size 1 that grows is a broadcast axis; new leading dims too."""

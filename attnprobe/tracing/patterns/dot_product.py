@@ -20,7 +20,7 @@ from attnprobe.tracing.reading.denominator import denominator
 from attnprobe.tracing.reading.heads import is_scrambled, positions_in, split
 from attnprobe.tracing.reading.lineage import Path, walk_back
 from attnprobe.tracing.reading.operands import prescale
-from attnprobe.tracing.reading.product_operands import linear_operands, scores_operands
+from attnprobe.tracing.reading.product_operands import linear_operands, with_operands
 from attnprobe.tracing.reading.roles import role_of
 from attnprobe.tracing.reading.scene import Pattern, Scene
 from attnprobe.tracing.reading.sides import Side, other_dims, product_ops, sides
@@ -181,7 +181,7 @@ def _scores_core(
         kernel=_kernel(scene, first),
         notes=(*note, *mixed),
     )
-    found = scores_operands(
+    return with_operands(
         scene,
         core,
         (first, second),
@@ -189,7 +189,6 @@ def _scores_core(
         path,
         windows_are_heads=counts.is_scrambled,
     )
-    return replace(core, operands=found)
 
 
 def _linear_core(

@@ -41,14 +41,15 @@ def batch_pieces(
     *,
     windows_are_heads: bool = False,
 ) -> Pieces:
-    """Letters of a batch-like dim; a factor in which several axes were mixed has none."""
+    """Letters of a batch-like dim; a factor that descends from positions and others alike has none."""
     width_axes = axes_of(width)
     roots = frozenset(root for position in positions for root in scene.axes.roots(position))
     found: list[Piece] = []
     for factor in dim:
         letter = batch_letter(scene, factor, width_axes, roots)
         record = scene.axes.all[factor[0]]
-        if record.kind == "mixed" and len(record.roots) > 1:
+        is_mixed = record.kind == "mixed" and len(record.roots) > 1
+        if is_mixed or (letter == "w" and not record.roots <= roots):
             letter = UNKNOWN
         elif letter == "w" and windows_are_heads:
             letter = "h"

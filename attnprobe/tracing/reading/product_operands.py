@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from math import prod
 
 from attnprobe.records import Core, Operand
 from attnprobe.tracing.axes.labelling import Contraction, argument, short_name
@@ -16,13 +18,13 @@ from attnprobe.tracing.reading.layouts import (
     position_pieces,
     read_product,
 )
-from attnprobe.tracing.reading.letters import Naming
+from attnprobe.tracing.reading.letters import UNKNOWN, Naming
 from attnprobe.tracing.reading.lineage import Path
 from attnprobe.tracing.reading.scene import Scene
 from attnprobe.tracing.reading.sides import Side
 
 
-def scores_operands(
+def with_operands(
     scene: Scene,
     core: Core,
     products: tuple[Contraction, Contraction],
@@ -30,8 +32,10 @@ def scores_operands(
     path: Path,
     *,
     windows_are_heads: bool,
-) -> Mapping[str, Operand]:
-    """Of normalise(query keyᵀ) value.
+) -> Core:
+    """The core of normalise(query keyᵀ) value with its operands.
+
+    Its samples and windows are counted anew where both operands together show more than one of them did.
 
     Args:
         products: That of the scores and that with the values.
@@ -48,7 +52,16 @@ def scores_operands(
     layouts = {"query": (query.tensor, first.one), "key": (key.tensor, first.other)}
     layouts.update(scores_layout(scene, path, first.naming))
     layouts.update(value_layouts(scene, products[1], weights, values, first.naming))
-    return operands(core, layouts)
+    core = _recounted(core, first.one)
+    return replace(core, operands=operands(core, layouts))
+
+
+def _recounted(core: Core, query: Layout | None) -> Core:
+    pieces = [piece for dim in query or () for piece in dim]
+    heads, samples, windows = (prod(n for letter, n in pieces if letter == own) for own in "hnw")
+    if query is None or UNKNOWN in dict(pieces) or heads != core.num_heads:
+        return core
+    return replace(core, batch=samples * windows, windows=windows)
 
 
 def value_layouts(
