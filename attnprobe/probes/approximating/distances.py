@@ -57,8 +57,13 @@ def bin_ends() -> Tensor:
     )
 
 
-def by_offset(rows: QueryRows, weights: Tensor) -> Tensor:
-    """Σ over queries of weights [H or 1, r, S] by how far a key lies after its query.
+def by_offset(rows: QueryRows, weights: Tensor, scale: Tensor | None = None) -> Tensor:
+    """Sums over queries by how far a key lies after its query.
+
+    Args:
+        rows: Where the queries lie.
+        weights: What is summed, [H or 1, r, S].
+        scale: What to multiply each query's with, [1, r, 1].
 
     Returns:
         float64 [H or 1, 2 S - 1]; offset 0 in the middle.
@@ -66,7 +71,8 @@ def by_offset(rows: QueryRows, weights: Tensor) -> Tensor:
     keys = weights.shape[2]
     sums = torch.zeros(weights.shape[0], 2 * keys - 1, dtype=torch.float64, device=weights.device)
     for row, start in enumerate((keys - 1 - positions(rows)).tolist()):
-        sums[:, start : start + keys] += weights[:, row]
+        given = weights[:, row] if scale is None else weights[:, row] * scale[:, row]
+        sums[:, start : start + keys] += given
     return sums
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from attnprobe.observing.calls import AttentionCall, RowBlock
 from attnprobe.observing.maps import AttentionMap
-from attnprobe.observing.rows import SAMPLED_QUERIES
+from attnprobe.probes.approximating.sampling import sample_numbers, sample_size
 
 _FULL_SAMPLE = 2**16  # query-key pairs of one head; a sample with more is thinned, to a quarter at most
 _MOST_THINNED = 4
@@ -62,7 +62,8 @@ class QueryRows:
     @cached_property
     def pooled(self) -> Tensor:
         """Σ over samples of the shares of real queries: [H, r, S]."""
-        return (self.shares * self.valid[:, None, :, None]).sum(0)
+        real = self.shares if bool(self.valid.all()) else self.shares * self.valid[:, None, :, None]
+        return real[0] if len(real) == 1 else real.sum(0)
 
     @cached_property
     def beyond_uniform(self) -> Tensor:
@@ -163,24 +164,6 @@ class QueryRows:
             self.visible.index_select(2, chosen),
             self.valid[:, chosen],
         )
-
-
-def sample_size(call: AttentionCall) -> int:
-    """How many queries of a call are looked at."""
-    assert call.map is not None
-    return min(call.map.L, SAMPLED_QUERIES)
-
-
-def sample_numbers(call: AttentionCall, index: Tensor) -> Tensor:
-    """Which of the sampled queries these positions are: the stretches of the sample that they lie in."""
-    assert call.map is not None
-    size, length = sample_size(call), call.map.L
-    return ((index + 1) * size + length - 1) // length - 1
-
-
-def is_last(call: AttentionCall, block: RowBlock) -> bool:
-    """Whether no rows of this call follow."""
-    return int(sample_numbers(call, block.index[-1:])) == sample_size(call) - 1
 
 
 # Of the call that is being shown: both go with its map.

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from attnprobe.observing.calls import AttentionCall, RowBlock
 from attnprobe.observing.sums import Sums
-from attnprobe.probes.approximating.query_rows import QueryRows, is_last, sample_size
+from attnprobe.probes.approximating.query_rows import QueryRows
+from attnprobe.probes.approximating.sampling import is_last, sample_size
 from attnprobe.probes.approximating.watching import (
     ApproximationWatcher,
     Found,

@@ -8,7 +8,8 @@ from torch import Tensor
 from attnprobe.observing.calls import AttentionCall, RowBlock
 from attnprobe.observing.sums import Sums
 from attnprobe.probes.approximating.distances import by_offset, spread_out, without_distance
-from attnprobe.probes.approximating.query_rows import QueryRows, is_last
+from attnprobe.probes.approximating.query_rows import QueryRows
+from attnprobe.probes.approximating.sampling import is_last
 from attnprobe.probes.approximating.watching import ApproximationWatcher, Found, relative_error, total
 
 _FLAT = 1e-9  # below this share of the uniform map's energy, what differs from it is rounding
@@ -30,7 +31,7 @@ class StaticMapWatcher(ApproximationWatcher):
     def look(self, call: AttentionCall, rows: QueryRows, block: RowBlock) -> None:
         """See `ApproximationWatcher.look`."""
         real = rows.valid[:, None, :, None]
-        scaled = by_offset(rows, _scaled(rows))
+        scaled = _scaled_by_offset(rows)
         pairs = by_offset(rows, (rows.visible & real).sum(0).double())
         self._scaled = scaled if self._scaled is None else self._scaled + scaled
         self._pairs = pairs if self._pairs is None else self._pairs + pairs
@@ -52,11 +53,11 @@ class StaticMapWatcher(ApproximationWatcher):
             self.sums.add(site, "uniform", rows.summed(1 / rows.keys.squeeze(-1)))
 
 
-def _scaled(rows: QueryRows) -> Tensor:
-    """Σ over samples of n p of real queries: [H, r, S]."""
+def _scaled_by_offset(rows: QueryRows) -> Tensor:
+    """Σ over samples and queries of n p: [H, 2 S - 1]."""
     if rows.keys.shape[:2] == (1, 1):
-        return rows.pooled * rows.keys[0]
-    return (rows.shares * (rows.keys * rows.valid[:, None, :, None])).sum(0)
+        return by_offset(rows, rows.pooled, rows.keys[0])
+    return by_offset(rows, (rows.shares * (rows.keys * rows.valid[:, None, :, None])).sum(0))
 
 
 def numbers(sums: Sums, site: int) -> Found | None:

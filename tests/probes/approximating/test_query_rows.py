@@ -7,7 +7,8 @@ import torch
 
 from attnprobe.observing.fused_map import FusedMap
 from attnprobe.observing.rows import row_blocks, sampled_queries
-from attnprobe.probes.approximating.query_rows import QueryRows, is_last, rows_of, sample_numbers
+from attnprobe.probes.approximating.query_rows import QueryRows, rows_of
+from attnprobe.probes.approximating.sampling import is_last, sample_numbers
 from tests.probes.given_maps import call_of, site
 
 
