@@ -86,7 +86,7 @@ def test_a_model_that_takes_another_path_without_gradients_runs_with_them() -> N
             self.bias = nn.Parameter(torch.zeros(1, 4, 5, 5))
 
         def heads_of(self, x: Tensor) -> Tensor:
-            return nn.functional.scaled_dot_product_attention(*self.qkv_of(x), self.bias)
+            return nn.functional.scaled_dot_product_attention(*self.qkv_of(x), self.bias * 2)
 
     torch.manual_seed(0)
     layer, x = Biased(), torch.randn(2, 5, 24)
