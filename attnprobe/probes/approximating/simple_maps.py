@@ -11,7 +11,7 @@ from attnprobe.probes.approximating.distances import BINS, bins_of
 from attnprobe.probes.approximating.query_rows import QueryRows
 from attnprobe.probes.approximating.watching import ApproximationWatcher, Found, ratio, relative_error, total
 
-_FLAT = 1e-6  # below this share of the uniform map's energy, what differs from it is rounding
+_FLAT = 1e-9  # below this share of the uniform map's energy, what differs from it is rounding
 _ONE_SAMPLE = "no batch has two samples whose maps could be compared"
 
 
@@ -27,17 +27,16 @@ class SimpleMapWatcher(ApproximationWatcher):
     def _add_by_key(self, site: int, rows: QueryRows) -> None:
         """What keys get beyond the uniform map, by bins of their position."""
         pairs = (rows.visible & rows.valid[:, None, :, None]).sum((0, 2)).expand(rows.heads, -1)
-        weigh = rows.valid[:, None, None].float()
-        beyond_uniform = (weigh @ rows.shares - weigh @ rows.uniform).sum((0, 2))
-        by_key = torch.stack([beyond_uniform, pairs]).double()  # [2, H, S]
+        beyond_uniform = rows.shares - rows.uniform
+        squares = torch.linalg.vector_norm(beyond_uniform, dim=-1).double().square()
+        self.sums.add(site, "differing", rows.summed(squares))
+        self.sums.add(site, "uniform", rows.summed(1 / rows.keys.squeeze(-1)))
+        of_keys = (rows.valid[:, None, None].float() @ beyond_uniform).sum((0, 2))
+        by_key = torch.stack([of_keys, pairs]).double()  # [2, H, S]
         place = bins_of(torch.arange(by_key.shape[2], device=by_key.device))
         beyond, count = by_key.new_zeros(2, rows.heads, BINS).index_add_(2, place, by_key)
         self.sums.add(site, "beyond", beyond)
         self.sums.add(site, "pairs", count)
-        squares = torch.linalg.vector_norm(rows.shares, dim=-1).double().square()
-        of_uniform = 1 / rows.keys.squeeze(-1).double()  # Σ p / n and Σ 1 / n² as well
-        self.sums.add(site, "differing", rows.summed(squares - of_uniform))
-        self.sums.add(site, "uniform", rows.summed(of_uniform))
 
     def _add_uniform(self, site: int, rows: QueryRows) -> None:
         self.sums.add(site, "energy", rows.energy(rows.output))
