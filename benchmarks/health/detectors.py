@@ -18,6 +18,7 @@ class Detector:
     """A number and its limit; beyond it the alarm is raised."""
 
     name: str
+    probe: str  # whose number it is
     value: Callable[[Scan], float | None]
     limit: float
     is_above: bool  # alarm above the limit; else below
@@ -43,6 +44,8 @@ def duplicate(scan: Scan) -> float | None:
 def blind_saturation(scan: Scan) -> float | None:
     """The largest min(saturated queries, unattended keys) of any head: sharp and without coverage."""
     sharp, unattended = of_heads(scan, "saturated_queries"), of_heads(scan, "unattended_keys")
+    if len(sharp) != len(unattended):  # one of the probes did not run
+        return None
     return largest([min(pair) for pair in zip(sharp, unattended, strict=True)])
 
 
@@ -63,22 +66,51 @@ def future_leak(scan: Scan) -> float | None:
 
 
 DETECTORS = (
-    Detector("duplicate heads: map correlation and output CKA", duplicate, 0.95, True),
-    Detector("dead head: smallest contribution / median of its layer", weakest_head, 0.01, False),
-    Detector("largest logit", lambda s: largest(of_heads(s, "largest_logit")), 100, True),
-    Detector("saturated queries that leave keys out", blind_saturation, 0.5, True),
-    Detector("smallest column entropy", lambda s: smallest(of_heads(s, "column_entropy")), 0.3, False),
-    Detector("query-key gradient ratio", lambda s: total(s, "query_key_gradient_ratio"), 1e-6, False),
+    Detector("duplicate heads: map correlation and output CKA", "head_similarity", duplicate, 0.95, True),
+    Detector(
+        "dead head: smallest contribution / median of its layer", "head_outputs", weakest_head, 0.01, False
+    ),
+    Detector("largest logit", "saturation", lambda s: largest(of_heads(s, "largest_logit")), 100, True),
+    Detector("saturated queries that leave keys out", "saturation", blind_saturation, 0.5, True),
+    Detector(
+        "smallest column entropy", "key_mass", lambda s: smallest(of_heads(s, "column_entropy")), 0.3, False
+    ),
+    Detector(
+        "query-key gradient ratio",
+        "projection_gradients",
+        lambda s: total(s, "query_key_gradient_ratio"),
+        1e-6,
+        False,
+    ),
     Detector(
         "smallest rms gradient of a projection",
+        "projection_gradients",
         lambda s: total(s, "smallest_projection_gradient_rms"),
         1e-8,
         False,
     ),
-    Detector("smallest rank-one residual", lambda s: total(s, "smallest_rank_one_residual"), 0.1, False),
-    Detector("largest token cosine", lambda s: largest(of_sites(s, "mean_token_cosine")), 0.9, True),
-    Detector("median mass within 16 tokens", lambda s: middle(of_heads(s, "window_16_mass")), 0.95, True),
-    Detector("mass on later tokens, causal models", future_mass, 1e-3, True),
-    Detector("later tokens' effect on outputs, causal models", future_leak, 1e-3, True),
-    Detector("share of uniform heads", lambda s: total(s, "uniform_heads"), 0.5, True),
+    Detector(
+        "smallest rank-one residual",
+        "token_uniformity",
+        lambda s: total(s, "smallest_rank_one_residual"),
+        0.1,
+        False,
+    ),
+    Detector(
+        "largest token cosine",
+        "token_uniformity",
+        lambda s: largest(of_sites(s, "mean_token_cosine")),
+        0.9,
+        True,
+    ),
+    Detector(
+        "median mass within 16 tokens",
+        "window_approximation",
+        lambda s: middle(of_heads(s, "window_16_mass")),
+        0.95,
+        True,
+    ),
+    Detector("mass on later tokens, causal models", "key_mass", future_mass, 1e-3, True),
+    Detector("later tokens' effect on outputs, causal models", "perturbations", future_leak, 1e-3, True),
+    Detector("share of uniform heads", "entropy", lambda s: total(s, "uniform_heads"), 0.5, True),
 )

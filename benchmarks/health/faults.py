@@ -25,17 +25,8 @@ from benchmarks.health.machine import machine, sentence
 from benchmarks.health.passages import PASSAGES
 from benchmarks.health.toys import Plan, Toy, copy_loss, token_ids
 
-PROBES = (
-    "entropy",
-    "saturation",
-    "key_mass",
-    "token_uniformity",
-    "projection_gradients",
-    "window_approximation",
-    "head_similarity",
-    "head_outputs",
-    "perturbations",
-)
+PROBES = tuple(dict.fromkeys(detector.probe for detector in DETECTORS))
+Scanning = Callable[[Sequence[str]], Scan]  # names of probes -> scan
 _QUICK_PASSAGES = 4
 
 
@@ -45,13 +36,13 @@ class Fault:
 
     name: str
     twin: str
-    scan: Callable[[], Scan]
+    scan: Scanning
     caught_by: tuple[str, ...]
     silent: tuple[str, ...] = ()  # detectors that must stay silent although a naive rule would speak
 
 
-def _encoder_scan(build: Callable[[SentenceEncoder], SentenceEncoder]) -> Callable[[], Scan]:
-    return lambda: scan_encoder(build(_trained()))
+def _encoder_scan(build: Callable[[SentenceEncoder], SentenceEncoder]) -> Scanning:
+    return lambda probes: scan_encoder(build(_trained()), probes)
 
 
 @lru_cache(maxsize=1)
@@ -59,26 +50,23 @@ def _trained() -> SentenceEncoder:
     return trained()
 
 
-def scan_encoder(model: SentenceEncoder) -> Scan:
+def scan_encoder(model: SentenceEncoder, probes: Sequence[str]) -> Scan:
     """An encoder on some of the passages."""
-    return _scan(model, batch(PASSAGES[:_QUICK_PASSAGES]))
+    return _scan(model, batch(PASSAGES[:_QUICK_PASSAGES]), probes)
 
 
-def _toy_scan(**changes: Any) -> Callable[[], Scan]:
-    return lambda: scan_toy(Plan(**changes))
+def _toy_scan(**changes: Any) -> Scanning:
+    return lambda probes: scan_toy(Plan(**changes), probes)
 
 
-def scan_toy(plan: Plan) -> Scan:
+def scan_toy(plan: Plan, probes: Sequence[str]) -> Scan:
     """A toy on random tokens that it shall copy."""
-    return _scan(Toy(plan), (token_ids(),), loss=copy_loss, causal=plan.is_causal or None)
+    return _scan(Toy(plan), (token_ids(),), probes, loss=copy_loss, causal=plan.is_causal or None)
 
 
-def _scan(model: torch.nn.Module, inputs: Any, **others: Any) -> Scan:
+def _scan(model: torch.nn.Module, inputs: Any, probes: Sequence[str], **others: Any) -> Scan:
     import attnprobe
-    from attnprobe.registry import discover
 
-    known = discover("attnprobe.probes", "probe", group="attnprobe.probes")
-    probes = [name for name in PROBES if name in known]
     return attnprobe.scan(model, inputs, probes=probes, device="cpu", **others)
 
 
@@ -87,7 +75,7 @@ def _scan(model: torch.nn.Module, inputs: Any, **others: Any) -> Scan:
     _UNIFORM,
 ) = (detector.name for detector in DETECTORS)  # fmt: skip
 
-TWINS: Mapping[str, Callable[[], Scan]] = {
+TWINS: Mapping[str, Scanning] = {
     "MiniLM": _encoder_scan(lambda model: model),
     "24 layers, pre-norm, std 0.02": _toy_scan(),
     "2 layers, std 0.2": _toy_scan(layers=2, deviation=0.2),
@@ -123,7 +111,7 @@ FAULTS = (
     Fault(
         "untrained",
         "MiniLM",
-        lambda: scan_encoder(untrained()),
+        lambda probes: scan_encoder(untrained(), probes),
         (_UNIFORM,),
         silent=(_DUPLICATE,),
     ),
@@ -151,11 +139,12 @@ FAULTS = (
 
 def examine(faults: Sequence[Fault]) -> list[dict[str, Any]]:
     """Every detector on every fault and its twin."""
-    twins = {name: TWINS[name]() for name in dict.fromkeys(fault.twin for fault in faults)}
-    return [_row(fault, fault.scan(), twins[fault.twin]) for fault in faults]
+    twins = {name: TWINS[name](PROBES) for name in dict.fromkeys(fault.twin for fault in faults)}
+    return [row_of(fault, fault.scan(PROBES), twins[fault.twin]) for fault in faults]
 
 
-def _row(fault: Fault, faulty: Scan, twin: Scan) -> dict[str, Any]:
+def row_of(fault: Fault, faulty: Scan, twin: Scan) -> dict[str, Any]:
+    """Every detector on one fault and its twin."""
     values = {
         detector.name: {
             "healthy": (healthy := detector.value(twin)),
