@@ -75,7 +75,7 @@ def _projection(tensor: torch.Tensor, seed: int) -> torch.Tensor:
     def drawn(count: int) -> torch.Tensor:
         return torch.randn(count, generator=generator, dtype=torch.float32).to(tensor.device, tensor.dtype)
 
-    direction, signs = drawn(width), drawn(rows.shape[0])
+    direction, signs = drawn(width), drawn(rows.shape[0]).sign()
     projected = torch.mv(rows, direction)  # [rows]
     return (projected * signs).mean().float().cpu()
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from attnprobe.observing.sums import Sums
     from attnprobe.probes.heads.ablation import Ablation, Change
 
-SHARE, MOST = 0.05, 8  # of all heads, and at most
+SHARE, MOST = 0.05, 4  # of all heads, and at most
 Place = tuple[int, int]  # (index of the site, head)
 
 _HOW = (
