@@ -109,6 +109,29 @@ FIGURES: tuple[Figure, ...] = (
         "effective rank of a head's output, median head", _median("head_output_effective_rank"), 14.6, 11.8
     ),
     *(
+        Figure(f"clusters of heads by map, layer {n}", _layer("map_clusters", n), known, 12, 2.0)
+        for n, known in enumerate((12, 7, 7, 4, 3, 9))
+    ),
+    Figure(
+        "merge error of neighbouring keys, median layer", _middle_of_sites("key_merge_error"), 0.705, 0.71
+    ),
+    Figure(
+        "the same after the best rotation", _middle_of_sites("aligned_key_merge_error"), 0.425, 0.55, 0.05
+    ),
+    Figure(
+        "merge error of values after the best rotation, median layer",
+        _middle_of_sites("aligned_value_merge_error"),
+        0.475,
+        None,
+    ),
+    Figure(
+        "energy of keys and values in 128 of 768 dims, median layer",
+        _middle_of_sites("key_value_energy_at_sixth"),
+        0.95,
+        0.853,
+        share=0.02,
+    ),
+    *(
         Figure(f"token cosine after layer {n}", _layer("mean_token_cosine", n + 1), known, None, 0.05)
         for n, known in enumerate((0.13, 0.15, 0.19, 0.22, 0.30))
     ),
