@@ -189,7 +189,10 @@ def _trace_of_batch(subject: Subject) -> Callable[[LoadedModel, bool], Trace]:
     def trace_of(model: LoadedModel, for_real: bool) -> Trace:
         is_fake = subject.trace.is_fake and not for_real
         given = replace(model, is_fake=is_fake, fake_world=None)
-        return trace(given, train=subject.options.train, backward=False, seed=subject.options.seed)
+        options = subject.options  # with a backward when there is one: autograd chooses other ops
+        return trace(
+            given, train=options.train, backward=options.backward, seed=options.seed, with_lines=False
+        )
 
     return trace_of
 

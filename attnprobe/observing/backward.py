@@ -30,6 +30,8 @@ class BackwardPass:
     def __init__(self, trace: Trace, options: ScanOptions, wants: frozenset[str], show: Show) -> None:
         self._trace, self._options, self._wants, self._show = trace, options, wants, show
         self._kept: list[SiteTensors] = []
+        self._hooks: list[Any] = []
+        self._late: list[Callable[[], None]] = []  # deliver what arrived of gradients that never got complete
         self._entries: list[tuple[AttentionCall, Tensor]] = []
 
     def keep(self, tensors: SiteTensors) -> None:
@@ -44,7 +46,16 @@ class BackwardPass:
             self._entries.append((call, entry))
 
     def run(self, batch: Batch) -> None:
-        """All gradients of the batch; afterwards parameters hold those of the loss."""
+        """All gradients of the batch; afterwards parameters hold those of the loss, and nothing is kept."""
+        try:
+            self._run(batch)
+        finally:
+            for hook in self._hooks:  # a hook and the tensors it holds would keep each other alive
+                hook.remove()
+            for part in (self._kept, self._entries, self._hooks, self._late):
+                part.clear()
+
+    def _run(self, batch: Batch) -> None:
         loss, batch.loss_origin = running.loss_of(batch.model, batch.outputs, self._options.seed)
         if loss is None:
             return
@@ -62,6 +73,8 @@ class BackwardPass:
             for tensors in self._kept:
                 self._hook(tensors, batch, scale)
         running.backward(loss)
+        for deliver in self._late:
+            deliver()
 
     def _hook(self, tensors: SiteTensors, batch: Batch, scale: float | None) -> None:
         """Deliver a site's gradients as soon as the last of them is there."""
@@ -73,15 +86,20 @@ class BackwardPass:
             if held is not None and held.tensor.requires_grad
         ]
 
-        def arrived(key: tuple[str, int], gradient: Tensor) -> None:
-            found[key] = gradient
-            if len(found) == len(hooked):
+        def deliver() -> None:
+            if found:
                 with torch.no_grad():
                     self._deliver(tensors, batch, found, scale)
                 found.clear()
 
+        def arrived(key: tuple[str, int], gradient: Tensor) -> None:
+            found[key] = gradient
+            if len(found) == len(hooked):
+                deliver()
+
+        self._late.append(deliver)
         for key, tensor in hooked:
-            tensor.register_hook(partial(arrived, key))  # type: ignore[no-untyped-call]
+            self._hooks.append(tensor.register_hook(partial(arrived, key)))  # type: ignore[no-untyped-call]
 
     def _deliver(
         self,

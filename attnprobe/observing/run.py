@@ -100,6 +100,9 @@ class _Step:
         if self._backward is not None:
             self._backward.run(self.batch)
         self.show("after_batch", self.batch)
+        self.batch.outputs = self.batch.main_output = None  # a watcher may keep the batch, not its graph
+        for parameter in self._model.module.parameters():
+            parameter.grad = None
         self._observed.notes = tuple(dict.fromkeys((*self._observed.notes, *self.batch.notes)))
         return trace
 
