@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,17 +11,20 @@ from torch import Tensor
 
 from attnprobe import running
 from attnprobe.observing.calls import AttentionCall, Batch, Gradients
+from attnprobe.observing.hooks import Gathered, sweep
 from attnprobe.observing.observer import Held, SiteTensors
 from attnprobe.observing.site_calls import attention_call, distinct, joined
 from attnprobe.records import ScanOptions, Trace
 
 Show = Callable[..., None]
+Part = tuple[str, int]  # (role, part of the core)
+Found = Mapping[Part, Tensor]
 
 _ROLES = ("query", "key", "value", "output")
 _FEWEST, _MOST = 1, 5
-_TOKENS_FOR_ONE = 2048  # of the batch: with more of them one random direction must do
+_TOKENS_FOR_ONE = 2048  # of the batch: from so many on one random direction must do
 _SCARCE = 2  # directions, among which the guessed loss counts as one; it has one direction for all rows
-_FULL_GAUSSIAN = 2**24  # elements of an output for which a direction of independent entries is drawn
+_FULL_GAUSSIAN = 2**20  # elements of an output for which a direction of independent entries is drawn
 
 
 class BackwardPass:
@@ -30,8 +33,6 @@ class BackwardPass:
     def __init__(self, trace: Trace, options: ScanOptions, wants: frozenset[str], show: Show) -> None:
         self._trace, self._options, self._wants, self._show = trace, options, wants, show
         self._kept: list[SiteTensors] = []
-        self._hooks: list[Any] = []
-        self._late: list[Callable[[], None]] = []  # deliver what arrived of gradients that never got complete
         self._entries: list[tuple[AttentionCall, Tensor]] = []
 
     def keep(self, tensors: SiteTensors) -> None:
@@ -47,125 +48,105 @@ class BackwardPass:
 
     def run(self, batch: Batch) -> None:
         """All gradients of the batch; afterwards parameters hold those of the loss, and nothing is kept."""
-        try:
-            self._run(batch)
-        finally:
-            for hook in self._hooks:  # a hook and the tensors it holds would keep each other alive
-                hook.remove()
-            for part in (self._kept, self._entries, self._hooks, self._late):
-                part.clear()
-
-    def _run(self, batch: Batch) -> None:
         loss, batch.loss_origin = running.loss_of(batch.model, batch.outputs, self._options.seed)
-        if loss is None:
-            return
-        batch.loss = float(loss.detach())
-        scale = _as_direction(batch) if _wanted(batch.main_output) <= _SCARCE else None
-        try:
-            if "directions" in self._wants:
-                self._directions(batch, is_one_free=scale is not None)
-            if "reach" in self._wants:
-                self._reach(batch)
-        except RuntimeError as error:  # reentrant checkpoints refuse gradients of chosen tensors
-            reason = f"gradients of chosen tensors could not be had: {running.first_line(error)}"
-            batch.notes = (*batch.notes, reason)
-        if "gradients" in self._wants or scale is not None:
-            for tensors in self._kept:
-                self._hook(tensors, batch, scale)
-        running.backward(loss)
-        for deliver in self._late:
-            deliver()
+        if loss is not None:
+            batch.loss = float(loss.detach())
+            scale = _as_direction(batch) if _wanted(batch.main_output) <= _SCARCE else None
+            try:
+                self._sweep_outputs(batch, is_one_free=scale is not None)
+            except RuntimeError as error:  # reentrant checkpoints refuse gradients of chosen tensors
+                reason = f"gradients of chosen tensors could not be had: {running.first_line(error)}"
+                batch.notes = (*batch.notes, reason)
+            self._loss(loss, batch, scale)
+        self._kept.clear()
+        self._entries.clear()
 
-    def _hook(self, tensors: SiteTensors, batch: Batch, scale: float | None) -> None:
-        """Deliver a site's gradients as soon as the last of them is there."""
-        found: dict[tuple[str, int], Tensor] = {}
-        hooked = [
-            ((role, part), held.tensor)
-            for role, parts in tensors.held.items()
-            for part, held in enumerate(parts)
-            if held is not None and held.tensor.requires_grad
+    def _loss(self, loss: Tensor, batch: Batch, scale: float | None) -> None:
+        """The loss' own backward. Args: scale makes it a random direction; None: it is none."""
+
+        def deliver(tensors: SiteTensors, found: Found) -> None:
+            call = self._call(tensors, batch)
+            laid_out = {role: _laid_out(tensors, role, found) for role in _ROLES}
+            self._show("gradients", call, Gradients(**laid_out), wanted="gradients")
+            output = laid_out["output"]
+            if scale is not None and output is not None:
+                self._show("direction", call, output * scale, batch.directions, wanted="directions")
+
+        gathered = [
+            Gathered(_live(tensors, _ROLES), partial(deliver, tensors))
+            for tensors in self._kept
+            if "gradients" in self._wants or scale is not None
         ]
+        try:
+            running.backward(loss)
+        finally:
+            for one in gathered:
+                one.close()
 
-        def deliver() -> None:
-            if found:
-                with torch.no_grad():
-                    self._deliver(tensors, batch, found, scale)
-                found.clear()
-
-        def arrived(key: tuple[str, int], gradient: Tensor) -> None:
-            found[key] = gradient
-            if len(found) == len(hooked):
-                deliver()
-
-        self._late.append(deliver)
-        for key, tensor in hooked:
-            self._hooks.append(tensor.register_hook(partial(arrived, key)))  # type: ignore[no-untyped-call]
-
-    def _deliver(
-        self,
-        tensors: SiteTensors,
-        batch: Batch,
-        found: dict[tuple[str, int], Tensor],
-        scale: float | None,
-    ) -> None:
-        call = self._call(tensors, batch)
-        laid_out = {role: _laid_out(tensors, role, found) for role in _ROLES}
-        self._show("gradients", call, Gradients(**laid_out), wanted="gradients")
-        output = laid_out["output"]
-        if scale is not None and output is not None:
-            self._show("direction", call, output * scale, batch.directions, wanted="directions")
-
-    def _call(self, tensors: SiteTensors, batch: Batch) -> AttentionCall:
-        site = self._trace.sites[tensors.index]
-        return attention_call(site, tensors, batch, train=self._options.train, with_map=False)
-
-    def _directions(self, batch: Batch, *, is_one_free: bool) -> None:
-        """Gradients of v · output for random v: all but the one that the loss itself is."""
+    def _sweep_outputs(self, batch: Batch, *, is_one_free: bool) -> None:
+        """Gradients of v · output for random v: of all positions, and of one of each sample."""
         output = batch.main_output
         if output is None or not output.requires_grad:
             return
-        for number in range(_wanted(output) - is_one_free):
+        wanted = _wanted(output) - is_one_free if "directions" in self._wants else 0
+        entries = [(call, entry) for call, entry in self._entries if entry.shape[0] == output.shape[0]]
+        if entries:  # where one direction must do, it is this one
+            wanted -= self._reach(output, entries, batch, is_direction=wanted == 1 == _wanted(output))
+        for number in range(wanted):
             scalar = _projected(output, self._options.seed + 7919 * (batch.number + 1) + number)
-            self._differentiate(scalar, batch, number)
+            gathered, targets = self._for_direction(batch, 1.0)
+            sweep(scalar, targets, gathered)
             batch.directions += 1
 
-    def _differentiate(self, scalar: Tensor, batch: Batch, number: int) -> None:
-        sought = [
-            (tensors, part, held.tensor)
-            for tensors in self._kept
-            for part, held in enumerate(tensors.held.get("output", ()))
-            if held is not None and held.tensor.requires_grad
-        ]
-        if not sought:
-            return
-        gradients = torch.autograd.grad(
-            scalar, [tensor for _, _, tensor in sought], retain_graph=True, allow_unused=True
-        )
-        by_site: dict[int, dict[tuple[str, int], Tensor]] = {}
-        for (tensors, part, _), gradient in zip(sought, gradients, strict=True):
-            if gradient is not None:
-                by_site.setdefault(tensors.index, {})["output", part] = gradient
-        for tensors in self._kept:
-            output = _laid_out(tensors, "output", by_site.pop(tensors.index, {}))
-            if output is not None:
-                self._show("direction", self._call(tensors, batch), output, number, wanted="directions")
+    def _for_direction(self, batch: Batch, scale: float) -> tuple[list[Gathered[Part]], list[Tensor]]:
+        """Hooks on the outputs of all heads, and these outputs."""
 
-    def _reach(self, batch: Batch) -> None:
-        """Gradients of one random combination of one position's outputs, for all hidden states."""
-        output = batch.main_output
-        entries = [(c, t) for c, t in self._entries if output is not None and t.shape[0] == output.shape[0]]
-        if output is None or not output.requires_grad or not entries:
-            return
+        def deliver(tensors: SiteTensors, found: Found) -> None:
+            output = _laid_out(tensors, "output", found)
+            if output is not None:
+                call = self._call(tensors, batch)
+                self._show("direction", call, output * scale, batch.directions, wanted="directions")
+
+        live = [(tensors, _live(tensors, ("output",))) for tensors in self._kept]
+        gathered = [Gathered(own, partial(deliver, tensors)) for tensors, own in live]
+        return gathered, [tensor for _, own in live for tensor in own.values()]
+
+    def _reach(
+        self,
+        output: Tensor,
+        entries: Sequence[tuple[AttentionCall, Tensor]],
+        batch: Batch,
+        *,
+        is_direction: bool,
+    ) -> int:
+        """Gradients of one random combination of one position's outputs, for all hidden states.
+
+        Returns:
+            The random directions that this saves: 1 when it is taken for one, of all positions alike.
+        """
         position = self._positions(output, batch)
         generator = torch.Generator().manual_seed(self._options.seed + batch.number)
         direction = torch.randn(output.shape[-1], generator=generator).to(output.device, output.dtype)
         samples = torch.arange(output.shape[0], device=output.device)
         chosen = output[samples, position.to(output.device)] if output.dim() == 3 else output
-        scalar = (chosen @ direction).float().sum()
-        gradients = torch.autograd.grad(scalar, [t for _, t in entries], retain_graph=True, allow_unused=True)
-        for (call, _), gradient in zip(entries, gradients, strict=True):
-            if gradient is not None:
-                self._show("reach", call, gradient, position, wanted="reach")
+
+        def deliver(call: AttentionCall, found: Mapping[int, Tensor]) -> None:
+            self._show("reach", call, found[0], position, wanted="reach")
+
+        gathered: list[Gathered[Any]] = [
+            Gathered({0: entry}, partial(deliver, call)) for call, entry in entries
+        ]
+        targets = [entry for _, entry in entries]
+        if is_direction:
+            others, outputs = self._for_direction(batch, (_tokens(output) / output.shape[0]) ** 0.5)
+            gathered, targets = [*gathered, *others], [*targets, *outputs]
+        sweep((chosen @ direction).float().sum(), targets, gathered)
+        batch.directions += is_direction
+        return int(is_direction)
+
+    def _call(self, tensors: SiteTensors, batch: Batch) -> AttentionCall:
+        site = self._trace.sites[tensors.index]
+        return attention_call(site, tensors, batch, train=self._options.train, with_map=False)
 
     def _positions(self, output: Tensor, batch: Batch) -> Tensor:
         """The last real position of causal models, a random one of others; -1 without positions."""
@@ -219,7 +200,17 @@ def _projected(output: Tensor, seed: int) -> Tensor:
     return (projected * drawn(rows.shape[0]).sign()).sum()
 
 
-def _laid_out(tensors: SiteTensors, role: str, found: dict[tuple[str, int], Tensor]) -> Tensor | None:
+def _live(tensors: SiteTensors, roles: Sequence[str]) -> dict[Part, Tensor]:
+    """The tensors of some roles through which gradients flow."""
+    return {
+        (role, part): held.tensor
+        for role in roles
+        for part, held in enumerate(tensors.held.get(role, ()))
+        if held is not None and held.tensor.requires_grad
+    }
+
+
+def _laid_out(tensors: SiteTensors, role: str, found: Found) -> Tensor | None:
     """Gradients of a role's parts in the canonical layout; None unless all are there."""
     parts: Sequence[Held | None] = tensors.held.get(role, ())
     present = [held for held in parts if held is not None]

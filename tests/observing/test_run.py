@@ -292,3 +292,36 @@ def test_reentrant_checkpoints_leave_gradients_out_and_the_run_goes_on() -> None
     assert sums.get(0, "mass") is not None
     assert sums.get(0, "directions") is None
     assert sums.get(0, "query") is None
+
+
+class Reaching(Recorder):
+    wants: ClassVar[frozenset[str]] = frozenset({"directions", "reach", "streams"})
+
+    def reach(self, call: AttentionCall, gradient: Tensor, position: Tensor) -> None:
+        self.sums.add(call.index, "reached", 1)
+
+
+class Layer(nn.Module):
+    """An attention with a residual, so that there is a stream to start from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inward, self.norm, self.attention = nn.Linear(E, E), nn.LayerNorm(E), Attention(fused=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.inward(x)
+        return x + self.attention(self.norm(x))
+
+
+def test_where_one_direction_must_do_it_is_the_one_of_reach() -> None:
+    makers: dict[str, Callable[[], Watcher]] = {"recorder": Reaching}
+    sums = run(Layer(), (torch.randn(2, 1024, E),), makers=makers).watchers["recorder"].sums
+    assert sums.get(0, "reached") == 1.0
+    assert sums.get(0, "count") == 1.0
+
+
+def test_short_batches_have_directions_beside_reach() -> None:
+    makers: dict[str, Callable[[], Watcher]] = {"recorder": Reaching}
+    sums = run(Layer(), (torch.randn(B, S, E),), makers=makers).watchers["recorder"].sums
+    assert sums.get(0, "reached") == 1.0
+    assert sums.get(0, "count") == 5.0
