@@ -118,7 +118,7 @@ class Ablation:
             batch = _Batch(model, trace)
             try:
                 batch.output, batch.loss = batch.run({}, _zero, seed)
-            except LeftPathError:
+            except ModelError:
                 batch.has_gradients = True
                 batch.output, batch.loss = batch.run({}, _zero, seed)
             found.batches.append(batch)
@@ -146,10 +146,6 @@ class Ablation:
         return change
 
 
-class LeftPathError(ModelError):
-    """A run took another path than its trace."""
-
-
 @dataclass(slots=True)
 class _Batch:
     """One batch, what the model gives for it, and how to run it."""
@@ -167,7 +163,7 @@ class _Batch:
         with torch.set_grad_enabled(self.has_gradients), editor:
             outputs = running.forward(self.model)
         if editor.gap:
-            raise LeftPathError(editor.gap)
+            raise ModelError(editor.gap)
         output = main_output(outputs)
         if output is None:
             raise ModelError("no output of the model is a floating tensor")

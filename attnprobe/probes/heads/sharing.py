@@ -129,7 +129,7 @@ def merge_errors(blocks: Tensor, groups: Groups, aligned: Tensor | None = None) 
             of its group. None: nothing is rotated.
 
     Returns:
-        Of every head (its group's), and of all heads together; NaN where all are zero.
+        Of every head (its group's), and of all heads together; NaN where all are zero (or less, by rounding).
     """
     per_head = [0.0] * len(blocks)
     lost = whole = 0.0
@@ -145,8 +145,8 @@ def merge_errors(blocks: Tensor, groups: Groups, aligned: Tensor | None = None) 
         rest = max(size - together / len(group), 0.0)
         lost, whole = lost + rest, whole + size
         for head in group:
-            per_head[head] = sqrt(rest / size) if size else float("nan")
-    return per_head, sqrt(lost / whole) if whole else float("nan")
+            per_head[head] = sqrt(rest / size) if size > 0 else float("nan")
+    return per_head, sqrt(lost / whole) if whole > 0 else float("nan")
 
 
 def _rotated_sum(own: Tensor) -> float:
