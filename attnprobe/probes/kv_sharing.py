@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from attnprobe.observing.sums import Sums
 
 _PLURAL = {"key": "keys", "value": "values"}
-_SMALL, _MOST_LARGE = 1024, 4  # dims of keys and values together; sites with more that are looked at
+_SMALL, _MOST_LARGE = 1024, 2  # dims of keys and values together; sites with more that are looked at
 _TARGETS = {"half": 2, "quarter": 4, "eighth": 8}
-_FORMULA = "√(Σ ‖X - mean of its group‖² / Σ ‖X‖²) of centred tokens X, at most 2,048 real ones of a batch"
+_FORMULA = "√(Σ ‖X - mean of its group‖² / Σ ‖X‖²) of centred tokens X, at most 1,024 real ones of a batch"
 _RETRAINED = (
     "What remains after training: published conversions all train afterwards, and none holds without it. "
 )
@@ -90,9 +90,9 @@ _LATENT = (
         exactness="sampled",
         method="Σ of the largest sixth of the eigenvalues of the covariance of [k; v] / Σ of all, with "
         "keys and values of "
-        "all heads side by side, each scaled to the same size; at most 2,048 real tokens of a batch. Of "
+        "all heads side by side, each scaled to the same size; at most 1,024 real tokens of a batch. Of "
         "the sites with more "
-        "than 1,024 dims, four are looked at.",
+        "than 1,024 dims, two are looked at.",
         source="The cache of multi-head latent attention; Meng et al. 2025 (TransMLA), arXiv:2502.07864.",
         not_said="The loss: what is small can matter. Keys are taken as they enter the core, after rotary "
         "positions, which a latent cache would keep apart.",

@@ -116,7 +116,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--length", type=int, default=16384)
-    parser.add_argument("--layers", type=int, default=2)
+    parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--one-by-one", action="store_true", help="every probe alone as well")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()

@@ -166,7 +166,7 @@ def test_shared_heads_are_shown_for_each_that_uses_them(kind: type[Layer]) -> No
 def test_a_few_of_many_large_sites_are_looked_at() -> None:
     large = attention_site(dot_product(score_ops=(), num_kv_heads=12, head_dim=64, value_dim=64))
     small = attention_site(dot_product(score_ops=(), num_kv_heads=8, head_dim=64, value_dim=64))
-    assert _joint([large] * 12) == {0, 3, 7, 11}
+    assert _joint([large] * 12) == {0, 11}
     assert _joint([small] * 12) == set(range(12))
     assert _joint([small, large]) == {0, 1}
 

@@ -15,6 +15,7 @@ from attnprobe.observing.watcher import Watcher
 from attnprobe.probes.heads.tokens import centred, gram, token_rows
 
 MOST_DIMS = 1024  # of the neighbouring heads that are compared with each other
+MOST_TOKENS = 1024  # of one batch
 ROLES = ("key", "value")
 _STILL = 1e-20  # of the largest square of a singular value: below it is rounding
 Groups = Sequence[tuple[int, ...]]
@@ -32,7 +33,7 @@ class SharingWatcher(Watcher):
         """See `Watcher.attention`."""
         if call.key is None or call.value is None or call.key.shape[:3] != call.value.shape[:3]:
             return
-        key, value = (token_rows(tensor, call.key_tokens) for tensor in (call.key, call.value))
+        key, value = (token_rows(t, call.key_tokens, MOST_TOKENS) for t in (call.key, call.value))
         if not key.shape[0]:
             return
         self.sums.add(call.index, "tokens", key.shape[0])
