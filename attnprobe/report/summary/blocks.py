@@ -50,7 +50,9 @@ def header(scan: Scan, voice: Voice) -> RenderableType:
     entry = safe(model.entry or model.target)
     lines = [_labelled(voice, say("term.entry"), entry, say("term.parameters", size=size))]
     lines += [_input(voice, tensor, k == 0) for k, tensor in enumerate(work.inputs[:LINES_SHOWN])]
-    lines += [_labelled(voice, "", safe(guess, 200), style="dim") for guess in work.guessed[:LINES_SHOWN]]
+    shown_above = tuple(f"Input {given.name} is " for given in work.inputs[:LINES_SHOWN])
+    guesses = [guess for guess in work.guessed if not guess.startswith(shown_above)]
+    lines += [_labelled(voice, "", safe(guess, 200), style="dim") for guess in guesses[:LINES_SHOWN]]
     return Group(first, *lines)
 
 
