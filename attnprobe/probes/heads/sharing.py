@@ -17,7 +17,7 @@ from attnprobe.probes.heads.tokens import centred, gram, token_rows
 MOST_DIMS = 1024  # of the neighbouring heads that are compared with each other
 MOST_TOKENS = 1024  # of one batch
 ROLES = ("key", "value")
-_STILL = 1e-20  # of the largest square of a singular value: below it is rounding
+_STILL = 1e-12  # of the largest square of a singular value: below it is rounding
 Groups = Sequence[tuple[int, ...]]
 
 
@@ -155,8 +155,12 @@ def _rotated_sum(own: Tensor) -> float:
 
     Each head is turned to the first, then to the mean of all, which only brings them nearer.
     """
-    rotations = _polar(_toward(own, _polar(own[:, 0])))
-    return float((rotations * _toward(own, rotations)).sum())
+    size = float(own.abs().amax())
+    if not size:
+        return 0.0
+    single = (own / size).float()  # rotations need no more digits than the activations have
+    rotations = _polar(_toward(single, _polar(single[:, 0])))
+    return size * float((rotations * _toward(single, rotations)).sum(dtype=torch.float64))
 
 
 def _toward(own: Tensor, rotations: Tensor) -> Tensor:
@@ -169,6 +173,6 @@ def _polar(matrices: Tensor) -> Tensor:
     """The rotations nearest to some matrices, [m, D, D]: C (CᵀC)^-½, zero where C is."""
     values, vectors = torch.linalg.eigh(matrices.mT @ matrices)
     is_something = values > _STILL * values[:, -1:]
-    scale = torch.where(is_something, values.clamp_min(1e-300).rsqrt(), 0.0)
+    scale = torch.where(is_something, values.clamp_min(1e-30).rsqrt(), 0.0)
     found: Tensor = matrices @ (vectors * scale[:, None]) @ vectors.mT
     return found
