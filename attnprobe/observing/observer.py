@@ -7,7 +7,7 @@ the model takes another path, the observer says so and looks no further.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -16,14 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from attnprobe.observing.calls import StreamTensors
+from attnprobe.observing.dispatching import SILENT_OPS, Dispatched, flat_tensors
 from attnprobe.records import Core, Op, Operand, Trace
 
-SILENT_OPS = frozenset(  # ask about a tensor, compute nothing: neither counted nor recorded
-    {"prim::device", "aten::sym_size", "aten::sym_stride", "aten::sym_numel", "aten::is_same_size"}
-)
 _DETACH = "aten.detach.default"  # a pass without gradients leaves those of saved results out
 _ENDS = {"query": "score_ops", "key": "score_ops", "scores": "inner_ops"}
 
@@ -109,7 +106,7 @@ class Observer:
 
     def __enter__(self) -> Observer:
         self._stack.enter_context(_Functions(self))
-        self._stack.enter_context(_Dispatch(self))
+        self._stack.enter_context(Dispatched(self.run))
         return self
 
     def __exit__(
@@ -151,12 +148,12 @@ class Observer:
         return self._planned(plan, func, args, kwargs)
 
     def _planned(self, plan: _Plan, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        inputs = list(_flat((args, tuple(kwargs.values()))))
+        inputs = list(flat_tensors((args, tuple(kwargs.values()))))
         self._take(plan, inputs, is_output=False)
         for key in plan.kernels:
             self._kernels[key] = _kernel_arguments(func, args, kwargs)
         result = func(*args, **kwargs)
-        self._take(plan, list(_flat(result)), is_output=True)
+        self._take(plan, list(flat_tensors(result)), is_output=True)
         for site in plan.sites:
             self._complete(site)
         for site in plan.streams:
@@ -248,7 +245,7 @@ def _plan_streams(plans: dict[int, _Plan], ops: Sequence[Op], ranks: Mapping[int
             plans[sight.rank].take.append(((number, name), sight))
         ends = [ranks[i] for i in trace.cores[number].value_ops if i in ranks]
         if own:
-            plans[max(*ends, *(sight.rank for sight in own.values()))].streams.append(number)
+            plans[max([*ends, *(sight.rank for sight in own.values())])].streams.append(number)
 
 
 def _kernel_arguments(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> KernelArguments:
@@ -259,31 +256,6 @@ def _kernel_arguments(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     is_causal = bool(given.get("is_causal") or given.get("causal"))
     scale = given.get("scale", given.get("softmax_scale"))
     return KernelArguments(mask, is_causal, float(scale) if isinstance(scale, (int, float)) else None)
-
-
-def _flat(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _flat(item)
-
-
-class _Dispatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Shows every ATen op to the observer."""
-
-    def __init__(self, observer: Observer) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._observer = observer
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        return self._observer.run(func, args, kwargs or {})
 
 
 class _Functions(TorchFunctionMode):

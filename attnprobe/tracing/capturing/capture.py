@@ -11,9 +11,8 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from attnprobe.observing.observer import SILENT_OPS
+from attnprobe.observing.dispatching import SILENT_OPS, Dispatched, flat_tensors
 from attnprobe.records import Op, Phase, Ref, Tensor
 from attnprobe.tracing.capturing.frames import Lines
 from attnprobe.tracing.capturing.masks import MaskReader
@@ -43,7 +42,7 @@ class Capture:
         self.modules = ModuleStack(model)
         self.is_backward = False  # set once the backward pass starts
         self._model = model
-        self._dispatch = _Dispatch(self)
+        self._dispatch = Dispatched(self._run)
         self._functions = _Functions()
         self._lines = Lines() if with_lines else None
         self._masks = MaskReader()
@@ -111,6 +110,11 @@ class Capture:
         setattr(tensor, _MARK, (self, number))
         return number
 
+    def _run(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if func is _DEVICE:  # asked for at every tensor.device: answered without a dispatch
+            return args[0].fake_device if isinstance(args[0], FakeTensor) else func(*args)
+        return self.record(func, args, kwargs)
+
     def record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run one op and write it down. Called for every dispatched op."""
         schema = func._schema
@@ -147,7 +151,7 @@ class Capture:
         result = func(*args, **kwargs)
         needs_weights = any(self.tensors[number].needs_weights for number in input_ids)
         from_input = any(self.tensors[number].from_input for number in input_ids)
-        op.outputs = tuple(self._output(tensor, inputs, needs_weights) for tensor in _flat(result))
+        op.outputs = tuple(self._output(tensor, inputs, needs_weights) for tensor in flat_tensors(result))
         if schema.is_mutable:
             op.writes = self._written(schema, args, kwargs)
         for number in (*op.outputs, *op.writes) if needs_weights or from_input else ():
@@ -234,27 +238,8 @@ class Capture:
         for position, argument in enumerate(schema.arguments):
             if argument.alias_info is not None and argument.alias_info.is_write:
                 value = args[position] if position < len(args) else kwargs.get(argument.name)
-                written += [number for t in _flat(value) if (number := self.id_of(t)) is not None]
+                written += [number for t in flat_tensors(value) if (number := self.id_of(t)) is not None]
         return tuple(written)
-
-
-class _Dispatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Hands every ATen op to the capture."""
-
-    def __init__(self, capture: Capture) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._capture = capture
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func is _DEVICE:  # asked for at every tensor.device: answered without a dispatch
-            return args[0].fake_device if isinstance(args[0], FakeTensor) else func(*args)
-        return self._capture.record(func, args, kwargs or {})
 
 
 class _Functions(TorchFunctionMode):
@@ -272,14 +257,6 @@ class _Functions(TorchFunctionMode):
             return func(*args, **(kwargs or {}))
         finally:
             self.current = outer
-
-
-def _flat(value: Any) -> list[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        return [value]
-    if isinstance(value, (list, tuple)):
-        return [tensor for item in value for tensor in _flat(item)]
-    return []
 
 
 def _scalar_value(tensor: torch.Tensor) -> float | None:
