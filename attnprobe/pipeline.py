@@ -186,23 +186,30 @@ def _observe(
 
 
 def _trace_of_batch(subject: Subject) -> Callable[[LoadedModel, bool], Trace]:
+    options = subject.options  # with a backward when there is one: autograd chooses other ops
+
     def trace_of(model: LoadedModel, for_real: bool) -> Trace:
-        is_fake = subject.trace.is_fake and not for_real
-        given = replace(model, is_fake=is_fake, fake_world=None)
-        options = subject.options  # with a backward when there is one: autograd chooses other ops
-        return trace(
-            given, train=options.train, backward=options.backward, seed=options.seed, with_lines=False
+        return _traced_anew(
+            model,
+            options,
+            is_fake=subject.trace.is_fake and not for_real,
+            train=options.train,
+            backward=options.backward,
         )
 
     return trace_of
 
 
 def _real_tracer(options: ScanOptions) -> Callable[[LoadedModel], Trace]:
-    def trace_of(model: LoadedModel) -> Trace:
-        given = replace(model, is_fake=False, fake_world=None)
-        return trace(given, train=False, backward=False, seed=options.seed, with_lines=False)
+    return partial(_traced_anew, options=options, is_fake=False, train=False, backward=False)
 
-    return trace_of
+
+def _traced_anew(
+    model: LoadedModel, options: ScanOptions, *, is_fake: bool, train: bool, backward: bool
+) -> Trace:
+    """Of a placed model on the inputs that it comes with."""
+    given = replace(model, is_fake=is_fake, fake_world=None)
+    return trace(given, train=train, backward=backward, seed=options.seed, with_lines=False)
 
 
 def _run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attnprobe.probes.map_statistics.metrics import map_metric
 from attnprobe.records import Exactness, Metric
 
 ERROR = "‖A_X V - A V‖ / ‖A V‖ (Frobenius, squares summed over real queries of all batches), where A_X "
@@ -23,16 +24,14 @@ def approximability(
     headline: bool = False,
 ) -> Metric:
     """A metric per head, whose value for a site is the mean over its heads."""
-    return Metric(
-        name=name,
-        title=title,
-        unit=unit,
-        level="head",
+    return map_metric(
+        name,
+        title,
+        method + " A site's is the mean over its heads.",
+        not_said,
         exactness=exactness,
-        method=method + " A site's is the mean over its heads.",
+        unit=unit,
         source=source,
-        not_said=not_said,
-        needs_data=True,
         topic="approximability",
         headline=headline,
     )
