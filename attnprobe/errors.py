@@ -4,6 +4,9 @@
       UsageError              2   the command line, a configuration or a file given to us is wrong
         PluginError           2   a plug-in does not import or clashes with another
         ScanFileError         2   a saved scan cannot be read
+        RuleError             2   a rule pack is not as its schema says
+        SettingsError         2   the configuration is not as its schema says
+        BaselineError         2   a baseline cannot be read, or is of something else
       TargetError             3   the target cannot be turned into a model and inputs
         ModelArgumentsError   3   the entry needs arguments that nobody can guess
       ModelError              3   the user's model raised while it was built or run
@@ -53,6 +56,24 @@ class ScanFileError(UsageError):
     """A saved scan cannot be read: not JSON, truncated, or of another schema."""
 
     code = "E-SCAN-FILE"
+
+
+class RuleError(UsageError):
+    """A rule pack is not as its schema says: file, line and column, what was found and what was expected."""
+
+    code = "E-RULE"
+
+
+class SettingsError(UsageError):
+    """The configuration is not as its schema says: file and line, what was found and what was expected."""
+
+    code = "E-CONFIG"
+
+
+class BaselineError(UsageError):
+    """A baseline cannot be read, or was made of another model, workload or rule set."""
+
+    code = "E-BASELINE"
 
 
 class TargetError(AttnprobeError):

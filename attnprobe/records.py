@@ -1,7 +1,8 @@
 """Every record that passes between stages: pure data, no torch.
 
     ScanOptions ─ load ─ LoadedModel ─ trace ─ Trace (Op, Tensor, Core, AttentionSite)
-                 ─ probe ─ Measurement, Curve, Prediction, NotMeasured ─ assemble ─ Scan ─ report
+                 ─ probe ─ Measurement, Curve, Prediction, NotMeasured ─ assemble ─ Scan
+    Scan ─ check ─ Scan with Findings, RuleOutcomes, a Judgement ─ report
 
 Sequences are tuples. Unknown is None with a reason beside it, never 0. Derived values are properties.
 `LoadedModel` is the only record that holds something of torch's; nothing after `load` does.
@@ -22,9 +23,11 @@ Number = int | float  # both, so that an exact count above 2**53 stays exact in 
 Depth = Literal["static", "measured"]
 Level = Literal["head", "site", "model"]
 Exactness = Literal["exact", "sampled", "noisy", "modelled"]
-Topic = Literal["cost", "gradients", "heads", "information", "approximability", "correctness"]
+Topic = Literal["cost", "gradients", "heads", "information", "approximability", "correctness", "structure"]
 Phase = Literal["forward", "backward", "recompute"]
 Role = Literal["self", "cross", "pooling", "channel", "spatial", "external"]
+Severity = Literal["info", "warning", "error"]
+Text = Mapping[str, str]  # language -> sentence: {"en": …, "zh": …}
 
 
 # ── what the user asked for ──────────────────────────────────────────────────────────────────────
@@ -53,6 +56,72 @@ class ScanOptions:
     data: str | None = None  # "module:iterable" of batches, or "file.py:iterable"
     probes: tuple[str, ...] = ()  # empty: all
     skip_probes: tuple[str, ...] = ()
+
+
+# ── what the user decided ────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoreEntry:
+    """A decision to live with findings of a rule."""
+
+    rules: tuple[str, ...]  # "AP202", "quadratic-core-dominates", or a prefix, "AP2"
+    site: str = "*"  # glob over site ids
+    reason: str = ""
+    until: str = ""  # "2027-03-31"
+    owner: str = ""
+    origin: str = ""  # "pyproject.toml:31", "model.py:58"
+    is_inline: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """Other options or another severity at some sites."""
+
+    match: str  # glob over site ids
+    options: Mapping[str, Mapping[str, Number | str | bool]] = field(default_factory=dict)  # rule -> option
+    severity: Mapping[str, Severity] = field(default_factory=dict)
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """A limit for one number of the whole model, or for its change."""
+
+    metric: str
+    text: str  # as written: "1.9 GF", "+2%"
+    limit: Number | None = None  # absolute, in the metric's unit
+    change: Number | None = None  # absolute change, in the metric's unit
+    relative: float | None = None  # .02 for "+2%"
+    is_blocking: bool = True
+    is_paired: bool = False  # a time: only from interleaved runs of both versions in one job
+    runs: int = 7  # of a paired time
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Configuration: the command line over ATTNPROBE_* over the nearest file over the defaults."""
+
+    model: str = ""  # the target of `check` without one
+    language: str = "auto"
+    select: tuple[str, ...] = ("AP",)  # rule ids, names or prefixes
+    deselect: tuple[str, ...] = ()  # of the command line: needs no reason
+    preview: bool = False  # rules of status "preview" too
+    fail_on: Severity = "error"
+    block: Literal["exact", "sampled", "noisy"] = "exact"  # the least exact number that may fail a check
+    severity: Mapping[str, Severity] = field(default_factory=dict)  # rule id -> severity
+    options: Mapping[str, Mapping[str, Number | str | bool]] = field(default_factory=dict)  # rule -> option
+    overrides: tuple[Override, ...] = ()
+    ignores: tuple[IgnoreEntry, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    baseline: str = ""  # path
+    packs: tuple[str, ...] = ()  # further folders of rules
+    max_ignore_days: int | None = None
+    scan: Mapping[str, Number | str | bool] = field(default_factory=dict)  # options of the scan: "seq_len"
+    today: str = ""  # "2026-11-21": when ignores end is judged by this day
+    origins: Mapping[str, str] = field(default_factory=dict)  # key -> "pyproject.toml:12", "ATTNPROBE_X"
+    files: tuple[str, ...] = ()  # the configuration files that were read
 
 
 # ── load ─────────────────────────────────────────────────────────────────────────────────────────
@@ -104,6 +173,9 @@ class Location:
     file: str  # relative to the working directory, or to the package that holds it
     line: int
     function: str
+    end_line: int | None = None  # of the expression, where Python tells
+    column: int | None = None  # from 1, in characters
+    end_column: int | None = None  # the first after it
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
@@ -296,6 +368,9 @@ class AttentionSite:
     ]  # role -> (start, stop, step) along dim 0 or 1
     location: Location | None
     group: str  # "h.{0..11}.attn": identical sites share it
+    lines: Mapping[str, Location] = field(
+        default_factory=dict
+    )  # "scores", "normaliser", "values", "mask", "query", "key", "value" (where it was split into heads)
     notes: tuple[str, ...] = ()
     metrics: Mapping[str, Number | None] = field(default_factory=dict)
     head_metrics: Mapping[str, tuple[Number | None, ...]] = field(default_factory=dict)
@@ -362,6 +437,7 @@ class Metric:
     needs_data: bool = False  # means little on random inputs
     topic: Topic = "cost"
     headline: bool = False  # shown in the terminal's summary and first in its topic
+    labels: tuple[str, ...] = ()  # of an enumeration: what the values 0, 1, … stand for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -576,32 +652,190 @@ class Stage:
     ok: bool = True
 
 
+# ── check ────────────────────────────────────────────────────────────────────────────────────────
+
+Category = Literal[
+    "correctness",
+    "efficiency",
+    "memory",
+    "gradient",
+    "information",
+    "redundancy",
+    "composition",
+    "change",
+    "tool",
+]
+Subjects = Literal["site", "head", "group", "model", "change", "ignore"]  # what a rule looks at
+Outcome = Literal["fired", "passed", "not_applicable", "not_measured"]
+Verdict = Literal["better", "worse", "changed", "same", "within_noise", "added", "removed", "not_comparable"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saving:
-    """What a remedy would save: modelled or measured, never both, never summed."""
+class RuleCard:
+    """What a report needs to know of a rule, as it was applied."""
+
+    id: str  # "AP202"
+    name: str
+    since: str
+    status: Literal["preview", "stable", "deprecated"]
+    category: Category
+    severity: Severity  # in force
+    precision: Literal["very-high", "high", "medium", "low"]
+    level: Subjects
+    when: str  # the expression, "core_flops_share > opt_share and kv_len >= opt_min_len"
+    options: Mapping[str, Number | str | bool]  # in force for the model as a whole
+    metrics: tuple[str, ...]  # that it reads
+    exactness: Exactness  # of the least exact of them
+    title: Text
+    why: Text
+    how: Text
+    wrong_when: Text
+    references: tuple[str, ...]
+    pack: str  # "core"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """What a metric was held against."""
 
     metric: str
-    local: float
-    of_model: float
+    comparison: Literal["<", "<=", ">", ">=", "==", "!="]  # the state that the rule finds
+    limit: Number | str | bool
+    option: str = ""  # that sets it; "": fixed in the rule
+    want: Literal["lower", "higher", ""] = ""  # the direction that would help
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One of the places where a rule fired."""
+
+    site: str  # "": the whole model
+    heads: tuple[int, ...]
+    evidence: Mapping[str, Number | str | bool | None]
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """What a remedy would save: modelled or measured, never both, never summed. < 0: it would cost."""
+
+    remedy: str  # name of the suggestion
+    metric: str
+    amount: Number  # in the metric's unit, over all sites of the finding
+    local: float  # share of the metric inside the sites of the finding
+    of_model: float  # share of the metric of the whole model
     status: Literal["modelled", "measured", "heuristic"]
-    formula: str
+    formula: str  # with the numbers put in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """A remedy for a finding: a built-in attention, or a change of the code."""
+
+    name: str  # "sliding_window"
+    options: Mapping[str, Number | str | bool]
+    exactness: Literal["exact", "approximate", "retrain"]
+    change: Text  # what to do, in a sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A rule that fired."""
+    """A rule that fired: one for a group of identical layers."""
 
     rule: str
     name: str
-    severity: Literal["info", "warning", "error"]
-    sites: tuple[str, ...]
-    heads: tuple[int, ...]
+    severity: Severity
+    sites: tuple[str, ...]  # () for the whole model
+    heads: tuple[int, ...]  # of the worst instance
     location: Location | None
-    message: str
-    evidence: Mapping[str, Number | None]
+    message: str  # English
+    evidence: Mapping[str, Number | str | bool | None]  # of the worst instance
     savings: tuple[Saving, ...]
-    suggestions: tuple[str, ...]
-    fingerprint: str
+    suggestions: tuple[Suggestion, ...]
+    fingerprint: str  # 16 hex digits: no line, no number
+    messages: Text = field(default_factory=dict)
+    where: str = ""  # "h.{0..11}.attn"; "" for the whole model
+    limits: tuple[Limit, ...] = ()
+    formula: str = ""  # the rule's expression with the numbers put in
+    instances: tuple[Instance, ...] = ()  # worst first
+    is_blocking: bool = False
+    state: Literal["new", "known", "worsened"] = "new"  # against the baseline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """A finding that somebody decided to live with."""
+
+    finding: Finding
+    reason: str
+    until: str  # "2027-03-31"; "" for ever
+    owner: str
+    origin: str  # "pyproject.toml:31", "model.py:58"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleOutcome:
+    """What came of one rule."""
+
+    rule: str
+    outcome: Outcome
+    subjects: int  # sites, heads … that it looked at
+    reason: str = ""  # why it was not applicable or not measured
+    reasons: Text = field(default_factory=dict)
+    partly: int = 0  # of `subjects`: where it could not be measured although it could elsewhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetResult:
+    """A number against the budget that the configuration gives it."""
+
+    metric: str
+    limit: Number  # absolute; of a change: the largest allowed value, worked out from `base`
+    value: Number | None
+    base: Number | None  # of a change: the value before
+    text: str  # as it was written: "+2%", "1.9 GF"
+    is_met: bool | None  # None: not known, and `reason` says why
+    is_blocking: bool
+    reason: str
+    origin: str  # "pyproject.toml:31"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One number, one site or one finding before and after."""
+
+    kind: Literal["total", "site", "finding"]
+    name: str  # metric, site or rule
+    where: str  # site or group; "" for the whole model
+    base: Number | str | None
+    head: Number | str | None
+    relative: float | None  # (head - base) / base
+    verdict: Verdict
+    reason: str = ""  # why it cannot be compared; the noise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two scans of one model, before and after."""
+
+    base: str  # "origin/main (1a2b3c4)", "base.json"
+    head: str
+    changes: tuple[Change, ...]
+    reasons: tuple[str, ...] = ()  # why the two are only partly comparable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What the rules made of a scan, and under which settings."""
+
+    passed: bool
+    fail_on: Severity
+    ruleset: str  # hash of all rules and options in force, 16 hex digits
+    packs: tuple[str, ...]  # "core 0.1.0 (66 rules)"
+    baseline: str  # path and date of the baseline; "" without one
+    origins: tuple[str, ...]  # the configuration files that were read
+    notices: tuple[str, ...] = ()  # "the ignore of AP203 at pyproject.toml:31 expires in 9 days"
+    stale: tuple[str, ...] = ()  # entries of the baseline that no finding answers to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -641,6 +875,12 @@ class Scan:
     blind_spots: tuple[BlindSpot, ...] = ()
     not_measured: tuple[NotMeasured, ...] = ()
     findings: tuple[Finding, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+    rules: Mapping[str, RuleCard] = field(default_factory=dict)
+    outcomes: tuple[RuleOutcome, ...] = ()  # one per rule
+    budgets: tuple[BudgetResult, ...] = ()
+    comparison: Comparison | None = None
+    judgement: Judgement | None = None
     trials: tuple[Trial, ...] = ()
     stages: tuple[Stage, ...] = ()
     notes: tuple[str, ...] = ()

@@ -78,9 +78,10 @@ def _card(scan: Scan, finding: Finding, anchor: str) -> Card:
         evidence=tuple(
             (metric_title(scan, name), shown(scan, name, value))
             for name, value in sorted(finding.evidence.items())
+            if isinstance(value, int | float)
         ),
         savings=tuple(_saving(scan, saving) for saving in finding.savings),
-        suggestions=tuple(safe(text, 1000) for text in finding.suggestions),
+        suggestions=tuple(safe(way.change.get("en", way.name), 1000) for way in finding.suggestions),
     )
 
 
@@ -88,7 +89,7 @@ def _saving(scan: Scan, saving: Saving) -> Text:
     return say(
         "saving",
         metric=metric_title(scan, saving.metric),
-        local=shown(scan, saving.metric, saving.local),
+        local=shown(scan, saving.metric, saving.amount),
         of_model=signed_percent(-saving.of_model),
         status=say(f"status.{saving.status}"),
         formula=safe(saving.formula, 500),

@@ -1,0 +1,1 @@
+"""Rules over numbers: packs, settings, suppression, baselines, budgets. Never imports torch."""
