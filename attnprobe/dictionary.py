@@ -16,6 +16,7 @@ TOPICS: Mapping[Topic, str] = {
     "information": "Information: what is attended, what is lost",
     "approximability": "Approximability: what a cheaper attention would lose",
     "correctness": "Correctness: does it do what attention is meant to do",
+    "structure": "Structure: what the code computes, read from the op graph",
 }
 LEVELS = {"head": "head and site", "site": "site", "model": "model"}
 EXACTNESS = {
