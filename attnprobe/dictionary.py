@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
@@ -61,6 +61,20 @@ def entries(*, own: bool = False) -> Mapping[str, Entry]:
     }
 
 
+def probes_of(metrics: Iterable[str]) -> tuple[str, ...]:
+    """Names of the probes that measure these metrics, and of those whose numbers they read, sorted."""
+    probes: Mapping[str, Plugin[Probe]] = discover("attnprobe.probes", "probe", group="attnprobe.probes")
+    wanted = set(metrics)
+    waiting = [name for name, each in probes.items() if wanted & {m.name for m in each.value.metrics}]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in probes and name not in found:
+            found.add(name)
+            waiting += probes[name].value.after
+    return tuple(sorted(found))
+
+
 def by_topic(known: Mapping[str, Entry]) -> Iterator[tuple[Topic, tuple[Entry, ...]]]:
     """The metrics of each topic, by name; topics without any are left out."""
     for topic in TOPICS:
@@ -77,6 +91,7 @@ def facts(entry: Entry) -> Mapping[str, str]:
     rows = {
         "Unit": "plain number" if metric.unit == "1" else metric.unit,
         "Of each": LEVELS[metric.level],
+        "Values": ", ".join(f"{number}: {label}" for number, label in enumerate(metric.labels)),
         "Certainty": EXACTNESS[metric.exactness],
         "Topic": metric.topic,
         "Needs data": "yes: on random inputs it means little" if metric.needs_data else "",

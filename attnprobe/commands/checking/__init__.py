@@ -1,0 +1,1 @@
+"""What the commands that judge a scan share: their options, their settings, their verdict."""
