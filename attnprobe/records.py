@@ -807,11 +807,24 @@ class Change:
     kind: Literal["total", "site", "finding"]
     name: str  # metric, site or rule
     where: str  # site or group; "" for the whole model
-    base: Number | str | None
+    base: Number | str | None  # of a site: "num_kv_heads 32"; of a finding: number of its places
     head: Number | str | None
     relative: float | None  # (head - base) / base
     verdict: Verdict
     reason: str = ""  # why it cannot be compared; the noise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedTimes:
+    """Times of two versions whose runs took turns in one job."""
+
+    metric: str  # "forward_ms"
+    base_ms: tuple[float, ...]  # one per pair
+    head_ms: tuple[float, ...]
+    ratio: float  # median over the pairs of head / base
+    low: float  # ends of the interval of that median
+    high: float
+    confidence: float  # with which the interval holds it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -822,6 +835,7 @@ class Comparison:
     head: str
     changes: tuple[Change, ...]
     reasons: tuple[str, ...] = ()  # why the two are only partly comparable
+    times: tuple[PairedTimes, ...] = ()  # only where the versions ran in turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
