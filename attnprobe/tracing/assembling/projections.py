@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from attnprobe.records import Component, Core, Op
-from attnprobe.tracing.assembling.names import common_pattern
+from attnprobe.name_patterns import common_pattern
 from attnprobe.tracing.axes.algebra import Label
 from attnprobe.tracing.axes.labelling import Contraction, short_name
 from attnprobe.tracing.reading.scene import Scene

@@ -9,7 +9,7 @@ from dataclasses import replace
 from operator import attrgetter
 
 from attnprobe.records import AttentionSite, Component, Core, Location, MaskSummary
-from attnprobe.tracing.assembling.names import common_pattern
+from attnprobe.name_patterns import common_pattern
 from attnprobe.tracing.assembling.projections import Surroundings, surroundings
 from attnprobe.tracing.reading.scene import Scene
 
