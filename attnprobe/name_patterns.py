@@ -24,3 +24,8 @@ def common_pattern(ids: Sequence[str]) -> str:
         inside = f"{numbers[0]}..{numbers[-1]}" if is_run else ",".join(map(str, numbers))
         result.append("{" + inside + "}")
     return "".join(result)
+
+
+def numberless(name: str) -> str:
+    """ "h.0.attn" and "h.11.attn" -> "h.*.attn"."""
+    return re.sub(r"\d+", "*", name)
