@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from attnprobe.records import Component, Core, Op
 from attnprobe.name_patterns import common_pattern
+from attnprobe.records import Component, Core, Op
 from attnprobe.tracing.axes.algebra import Label
 from attnprobe.tracing.axes.labelling import Contraction, short_name
 from attnprobe.tracing.reading.scene import Scene

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
-from attnprobe.records import AttentionSite, Component, Core, Location, MaskSummary
 from attnprobe.name_patterns import common_pattern
+from attnprobe.records import AttentionSite, Component, Core, Location, MaskSummary
 from attnprobe.tracing.assembling.projections import Surroundings, surroundings
 from attnprobe.tracing.reading.scene import Scene
 
