@@ -72,6 +72,7 @@ class IgnoreEntry:
     owner: str = ""
     origin: str = ""  # "pyproject.toml:31", "model.py:58"
     is_inline: bool = False
+    lines: tuple[int, int] | None = None  # of an inline one: the first and last line that it covers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +119,13 @@ class Settings:
     baseline: str = ""  # path
     packs: tuple[str, ...] = ()  # further folders of rules
     max_ignore_days: int | None = None
-    scan: Mapping[str, Number | str | bool] = field(default_factory=dict)  # options of the scan: "seq_len"
+    scan: Mapping[str, Number | str | bool | tuple[Number | str, ...]] = field(
+        default_factory=dict
+    )  # options of the scan by the names of the command's parameters: "seq_len", "inputs"
     today: str = ""  # "2026-11-21": when ignores end is judged by this day
     origins: Mapping[str, str] = field(default_factory=dict)  # key -> "pyproject.toml:12", "ATTNPROBE_X"
     files: tuple[str, ...] = ()  # the configuration files that were read
+    notices: tuple[str, ...] = ()  # "attnprobe.toml was read, not the pyproject.toml beside it"
 
 
 # ── load ─────────────────────────────────────────────────────────────────────────────────────────
@@ -790,7 +794,7 @@ class BudgetResult:
     """A number against the budget that the configuration gives it."""
 
     metric: str
-    limit: Number  # absolute; of a change: the largest allowed value, worked out from `base`
+    limit: Number | None  # absolute; of a change: the largest allowed value, from `base`; None without one
     value: Number | None
     base: Number | None  # of a change: the value before
     text: str  # as it was written: "+2%", "1.9 GF"
