@@ -195,7 +195,9 @@ class Tensor:
     itemsize: int  # bytes
     storage: int  # tensors that share memory share this id
     storage_bytes: int
-    origin: str = ""  # "parameter:NAME", "buffer:NAME", "input:NAME"; "" for a computed one
+    # "parameter:NAME", "buffer:NAME", "input:NAME"; "unregistered": a weight that is no parameter of the
+    # model; "" for a computed one
+    origin: str = ""
     needs_weights: bool = False  # computed from parameters or floating inputs (masks and positions are not)
     from_input: bool = False  # computed from an input of the model (learned queries and weights are not)
     scalar: float | None = None  # the value of a steering tensor without dims, e.g. a scale
@@ -259,6 +261,7 @@ class Op:
     forward_op: int | None = None  # of a backward or recomputed op: the op of the first forward pass
     writes: tuple[int, ...] = ()  # tensor ids that it changes in place
     mask: MaskSummary | None = None  # of the mask among its arguments
+    zeroing: MaskSummary | None = None  # of the mask by which it sets entries to zero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -393,6 +396,8 @@ class Trace:
     sites: tuple[AttentionSite, ...]
     cores: tuple[Core, ...]  # parallel to `sites`
     streams: tuple[Stream, ...] = ()  # parallel to `sites`
+    # parallel to `sites`: fact of the code (name of its metric) -> number, or why it is not known
+    structures: tuple[Mapping[str, Number | str], ...] = ()
     site_of_op: Mapping[int, tuple[int, Component]]  # forward op -> (index into sites, its part)
     blind_spots: tuple[BlindSpot, ...]
     module_classes: Mapping[str, str]

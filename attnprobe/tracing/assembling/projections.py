@@ -72,7 +72,7 @@ def parameter_of(scene: Scene, label: Label, *, prefer_last: bool) -> tuple[str,
     for dim in dims:
         for axis, _, _ in dim:
             record = scene.axes.all[axis]
-            if record.kind == "parameter":
+            if record.source.startswith("parameter:"):
                 return record.source.removeprefix("parameter:"), _rows(label, axis)
             if record.pieces:
                 for piece, offsets in record.pieces:

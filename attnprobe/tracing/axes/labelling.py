@@ -117,7 +117,12 @@ class Labelling:
 
     def _from_outside(self, tensor: Tensor) -> Label:
         kind = tensor.origin.split(":", 1)[0]
-        kinds = {"input": "input", "parameter": "parameter", "buffer": "buffer"}
+        kinds = {
+            "input": "input",
+            "parameter": "parameter",
+            "unregistered": "parameter",
+            "buffer": "buffer",
+        }
         axis_kind: Any = kinds.get(kind, "fresh")
         return Label(
             tuple(
@@ -128,6 +133,8 @@ class Labelling:
 
     def _complete(self, op: Op) -> None:
         for tensor in op.outputs:
+            if self.tensors[tensor].origin == "unregistered":  # made in the forward: its dims are its own
+                self.labels[tensor] = self._from_outside(self.tensors[tensor])
             if tensor not in self.labels:
                 fallback(self, op)
             if tensor not in op.writes:

@@ -13,12 +13,14 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.overrides import TorchFunctionMode
 
 from attnprobe.observing.dispatching import SILENT_OPS, Dispatched, flat_tensors
-from attnprobe.records import Op, Phase, Ref, Tensor
+from attnprobe.records import MaskSummary, Op, Phase, Ref, Tensor
 from attnprobe.tracing.capturing.frames import Lines
 from attnprobe.tracing.capturing.masks import MaskReader
 from attnprobe.tracing.capturing.modules import ModuleStack
 from attnprobe.tracing.capturing.storages import Storages
 
+_ZEROING = frozenset({"mul", "mul_", "masked_fill", "masked_fill_", "where"})
+_UNREGISTERED = "unregistered"
 _MASKING = frozenset({"masked_fill", "masked_fill_", "where", "add", "add_", "sub", "sub_", "baddbmm"})
 _DEVICE = torch.ops.prim.device.default
 _MARK = "_attnprobe_tensor"
@@ -129,7 +131,9 @@ class Capture:
         name, call = self.modules.current
         if phase == "recompute":
             forward_op = self._repeated_op(name, call, str(func), forward_op)
-        mask = self._mask(schema.name, args, kwargs, inputs, input_ids) if phase == "forward" else None
+        mask, zeroing = None, None
+        if phase == "forward":
+            mask, zeroing = self._read_masks(schema.name, args, kwargs, inputs, input_ids)
         op = Op(
             index,
             str(func),
@@ -146,6 +150,7 @@ class Capture:
             forward_op,
             (),
             mask,
+            zeroing,
         )
         self.ops.append(op)
         result = func(*args, **kwargs)
@@ -169,6 +174,8 @@ class Capture:
             number = self.id_of(value)
             if number is None:
                 number = self._new_tensor(value, "", value.requires_grad, is_new=False)
+            if value.requires_grad:
+                self._mark_unregistered(value, self.tensors[number])
             inputs.append(value)
             source = self._filled.get(self.tensors[number].storage)
             if source is not None:
@@ -181,6 +188,14 @@ class Capture:
         if isinstance(value, (int, float, bool, str)) or value is None:
             return value
         return str(value)
+
+    def _mark_unregistered(self, value: torch.Tensor, tensor: Tensor) -> None:
+        """A leaf that asks for a gradient and was made of no input is a weight that the model does not have.
+
+        While the backward pass recomputes, checkpoints make leaves of their own.
+        """
+        if not tensor.origin and value.is_leaf and not tensor.from_input and not self.is_backward:
+            tensor.origin, tensor.needs_weights = _UNREGISTERED, True
 
     @staticmethod
     def _mark_computed(tensor: Tensor, needs_weights: bool, from_input: bool) -> None:
@@ -216,22 +231,27 @@ class Capture:
             return fallback
         return self._ordinals.get((module, call, name, ordinal), fallback)
 
-    def _mask(
+    def _read_masks(
         self,
         name: str,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         inputs: list[torch.Tensor],
         ids: tuple[int, ...],
-    ) -> Any:
+    ) -> tuple[MaskSummary | None, MaskSummary | None]:
+        """The masks by which an op hides scores, and sets entries to zero."""
         short = name.removeprefix("aten::")
-        if len(inputs) < 2 or not (short in _MASKING or short.startswith("_scaled_dot_product")):
-            return None
+        hides = short in _MASKING or short.startswith("_scaled_dot_product")
+        if len(inputs) < 2 or not (hides or short in _ZEROING):
+            return None, None
         pairs = zip(inputs, ids, strict=True)
         steering = [tensor for tensor, number in pairs if not self.tensors[number].needs_weights]
         if not steering or len(steering) == len(inputs):
-            return None
-        return self._masks.read(short, args, kwargs, steering)
+            return None, None
+        return (
+            self._masks.read(short, args, kwargs, steering) if hides else None,
+            self._masks.read_zeroing(short, args, steering) if short in _ZEROING else None,
+        )
 
     def _written(self, schema: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, ...]:
         written: list[int] = []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import sys
+from itertools import islice
 from types import CodeType
 
 import torch
@@ -20,7 +22,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._kind: dict[CodeType, int] = {}  # 0 user, 1 torch or a helper, 2 ours
-        self._known: dict[tuple[CodeType, int], Location] = {}
+        self._known: dict[tuple[CodeType, int], Location] = {}  # by the instruction that runs
 
     def here(self) -> Location | None:
         """The user's line that is running; None when torch was called straight from attnprobe."""
@@ -31,17 +33,36 @@ class Lines:
             if kind is None:
                 kind = self._kind[code] = _kind_of(code.co_filename)
             if kind == 0:
-                key = (code, frame.f_lineno)
+                key = (code, frame.f_lasti)
                 found = self._known.get(key)
                 if found is None:
-                    found = self._known[key] = Location(
-                        short_path(code.co_filename), frame.f_lineno, code.co_name
-                    )
+                    found = self._known[key] = _location(code, frame.f_lasti, frame.f_lineno)
                 return found
             if kind == 2 and code.co_filename.endswith("running.py"):
                 return None
             frame = frame.f_back  # type: ignore[assignment]
         return None
+
+
+def _location(code: CodeType, instruction: int, line: int) -> Location:
+    """The expression of an instruction; without columns where the code was compiled without them."""
+    # a code unit has two bytes
+    positions = next(islice(code.co_positions(), instruction // 2, None), (None, None, None, None))
+    start, end_line, column, end_column = positions
+    path = short_path(code.co_filename)
+    if start != line or end_line is None or column is None or end_column is None:
+        return Location(path, line, code.co_name)
+    first, last = (
+        _characters(code.co_filename, number, offset)
+        for number, offset in ((line, column), (end_line, end_column))
+    )
+    return Location(path, line, code.co_name, end_line, first + 1, last + 1)
+
+
+def _characters(filename: str, line: int, offset: int) -> int:
+    """How many characters of a line its first `offset` bytes in UTF-8 are."""
+    text = linecache.getline(filename, line)
+    return offset if text.isascii() else len(text.encode()[:offset].decode(errors="ignore"))
 
 
 def _kind_of(filename: str) -> int:

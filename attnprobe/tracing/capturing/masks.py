@@ -12,7 +12,9 @@ from attnprobe.records import MaskSummary
 
 _HIDDEN = -1e4  # an additive mask's entry at or below hides its key
 _MAX_ELEMENTS = 2**27
-Use = Literal["shows", "hides", "added", "subtracted"]  # what True means; how a float mask meets the scores
+_FEW = 257
+# what True means, how a float mask meets the scores, that it multiplies
+Use = Literal["shows", "hides", "added", "subtracted", "multiplied"]
 _Key = tuple[int, int, tuple[int, ...], Use]  # address, version, shape and strides, use
 
 
@@ -32,9 +34,18 @@ class MaskReader:
             steering: The op's tensor arguments that were not computed from weights or floating inputs.
         """
         found = _mask_among(name, args, kwargs, steering)
-        if found is None:
+        return None if found is None else self._summary(*found)
+
+    def read_zeroing(
+        self, name: str, args: tuple[Any, ...], steering: list[torch.Tensor]
+    ) -> MaskSummary | None:
+        """The summary of the mask by which the op sets entries to zero; None when it does not."""
+        found = _zeroing_among(name, args, steering)
+        if found is None or not _is_zero_one(found[0]):
             return None
-        mask, use = found
+        return self._summary(found[0], found[1])
+
+    def _summary(self, mask: torch.Tensor, use: Use) -> MaskSummary | None:
         if (
             isinstance(mask, FakeTensor)
             or mask.dim() < 2
@@ -81,12 +92,51 @@ def _mask_among(
     return None
 
 
-def _is_hiding_value(value: Any) -> bool:
-    if isinstance(value, torch.Tensor):
-        if isinstance(value, FakeTensor) or value.numel() != 1:
+def _zeroing_among(
+    name: str, args: tuple[Any, ...], steering: list[torch.Tensor]
+) -> tuple[torch.Tensor, Use] | None:
+    """The mask tensor by which an op sets entries to zero, and how."""
+
+    def steers(value: Any) -> bool:
+        return any(value is tensor for tensor in steering)
+
+    if name in ("mul", "mul_") and len(args) >= 2:
+        mask = next((value for value in args[:2] if steers(value)), None)
+        return None if mask is None else (mask, "multiplied")
+    if name in ("masked_fill", "masked_fill_") and steers(args[1]) and _number(args[2]) == 0:
+        return args[1], "hides"
+    if name == "where" and len(args) == 3 and steers(args[0]):
+        if _number(args[2]) == 0:
+            return args[0], "shows"
+        return (args[0], "hides") if _number(args[1]) == 0 else None
+    return None
+
+
+def _is_zero_one(mask: torch.Tensor) -> bool:
+    """Whether all entries are 0 or 1; a few are looked at first, since positions have the shape of masks."""
+    if isinstance(mask, FakeTensor) or mask.dim() < 2 or mask.shape[-1] < 2 or mask.is_complex():
+        return False
+    if mask.dtype == torch.bool:
+        return True
+    entries = mask.detach().reshape(-1)
+    for some in (entries[:: max(entries.numel() // _FEW, 1)], entries):
+        if not bool(((some == 0) | (some == 1)).all()):
             return False
+    return True
+
+
+def _is_hiding_value(value: Any) -> bool:
+    number = _number(value)
+    return number is not None and number <= _HIDDEN
+
+
+def _number(value: Any) -> float | None:
+    """The number that an argument is or holds."""
+    if isinstance(value, torch.Tensor):
+        if isinstance(value, FakeTensor) or value.numel() != 1 or value.is_complex():
+            return None
         value = value.item()
-    return isinstance(value, (int, float)) and value <= _HIDDEN
+    return value if isinstance(value, (int, float)) else None
 
 
 def _summarise(mask: torch.Tensor, use: Use) -> MaskSummary | None:
@@ -95,7 +145,9 @@ def _summarise(mask: torch.Tensor, use: Use) -> MaskSummary | None:
         mask = -mask
     lowest = 0.0
     is_bias = False
-    if mask.dtype == torch.bool or not mask.is_floating_point():
+    if use == "multiplied":
+        visible = mask != 0
+    elif mask.dtype == torch.bool or not mask.is_floating_point():
         visible = mask.bool().logical_not() if use == "hides" else mask.bool()
     else:
         lowest = float(mask.min())

@@ -20,11 +20,22 @@ _SCALES = frozenset({"mul", "div", "true_divide"})
 _DROPOUTS = frozenset({"native_dropout", "dropout", "bernoulli", "_fused_dropout"})
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One op of a path, and the queries' and keys' axes as its input names them."""
+
+    op: int
+    carrier: int  # the input that was followed
+    free: frozenset[int]
+    summed: frozenset[int]
+
+
 @dataclass(slots=True)
 class Path:
     """The way from a product of scores to the product with the values, walked backwards."""
 
     ops: list[int] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)  # one per op
     normalisers: list[str] = field(default_factory=list)
     normalised: list[tuple[str, int, int]] = field(default_factory=list)  # (normaliser, its op, what enters)
     scale: float | None = 1.0  # None: a learned or unknown factor
@@ -71,6 +82,7 @@ def walk_back(scene: Scene, tensor: int, summed: tuple[Dim, ...], free: tuple[Di
             _note(scene, op, following, path)
         path.ops.append(op.index)
         path.summed, path.free = _before(scene, op, path.summed), _before(scene, op, path.free)
+        path.steps.append(Step(op.index, following, path.free, path.summed))
         tensor, before = following, op.index
     return path
 
