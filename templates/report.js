@@ -43,6 +43,7 @@
   const reveal = () => {
     const target = location.hash.length > 1 && byId(decodeURIComponent(location.hash.slice(1)));
     const closed = target && target.closest("details:not([open])");
+    if (target) target.closest(".finding[hidden]")?.removeAttribute("hidden");
     if (closed) closed.open = true;
     if (closed) target.scrollIntoView();
   };
@@ -55,19 +56,57 @@
     for (const group of groups) if (!group.hidden) group.open = open;
   });
 
+  const cards = [...document.querySelectorAll(".finding")];
+  const wanted = { severity: "", category: "", text: "" };
+  const sift = () => {
+    for (const card of cards) {
+      const head = card.querySelector("summary").textContent.toLowerCase();
+      card.hidden = !["severity", "category"].every((key) => !wanted[key] || card.dataset[key] === wanted[key])
+        || !head.includes(wanted.text);
+    }
+    const shown = cards.filter((card) => !card.hidden).length;
+    byId("finding-count").textContent = shown < cards.length ? `${shown} / ${cards.length}` : "";
+  };
+  const choices = [...document.querySelectorAll("[data-by]")];
+  for (const choice of choices) {
+    choice.addEventListener("click", () => {
+      wanted[choice.dataset.by] = choice.dataset.value;
+      for (const each of choices) {
+        if (each.dataset.by === choice.dataset.by) each.setAttribute("aria-pressed", String(each === choice));
+      }
+      sift();
+    });
+  }
+  byId("finding-filter")?.addEventListener("input", (event) => {
+    wanted.text = event.target.value.trim().toLowerCase();
+    sift();
+  });
+
+  for (const button of document.querySelectorAll(".copy")) {
+    button.addEventListener("click", async () => {
+      const text = button.closest(".snippet").querySelector("pre");
+      getSelection().selectAllChildren(text);
+      try { await navigator.clipboard.writeText(text.textContent); } catch { return; /* selected, at least */ }
+      button.classList.add("copied");
+      setTimeout(() => button.classList.remove("copied"), 1500);
+    });
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const search = document.querySelector("input[type=search]");
+    if (!search || event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target instanceof HTMLInputElement) return;
+    event.preventDefault();
+    search.focus();
+  });
+
   const filter = byId("filter");
   if (!filter) return;
   const texts = groups.map((group) => group.querySelector("summary").textContent.toLowerCase());
   filter.addEventListener("input", () => {
-    const wanted = filter.value.trim().toLowerCase();
-    groups.forEach((group, index) => { group.hidden = !texts[index].includes(wanted); });
+    const sought = filter.value.trim().toLowerCase();
+    groups.forEach((group, index) => { group.hidden = !texts[index].includes(sought); });
     const shown = groups.filter((group) => !group.hidden).length;
-    byId("filter-count").textContent = wanted ? `${shown} / ${groups.length}` : "";
-  });
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target instanceof HTMLInputElement) return;
-    event.preventDefault();
-    filter.focus();
+    byId("filter-count").textContent = sought ? `${shown} / ${groups.length}` : "";
   });
 })();

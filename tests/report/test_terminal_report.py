@@ -87,7 +87,7 @@ def test_what_was_not_seen_is_in_the_summary():
     text = squeezed(summary_text(rich_scan(), "en"))
     assert "Not seen vision.tower a scripted module shows no ops model.py:90" in text
     assert "No formula my_ext.fused_norm ×24 Register a formula for it." in text
-    assert "Findings 1 finding." in text
+    assert "1 finding (1 error)" in text
 
 
 def test_no_attention_is_said_and_no_empty_table_is_drawn():

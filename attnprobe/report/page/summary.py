@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from attnprobe.records import Scan
+from attnprobe.report.page.budgets import Gauge, budgets
 from attnprobe.report.page.elements import Bar, Fact
+from attnprobe.report.page.findings.teasers import Teaser, teasers
 from attnprobe.report.page.strip import cost_bars
 from attnprobe.report.parts.catalogue import Text, Words, join, say
+from attnprobe.report.parts.findings import ordered
 from attnprobe.report.parts.names import metric_title, shown
+from attnprobe.report.parts.outcomes import of_outcome
 from attnprobe.report.parts.quantities import UNKNOWN, quantity
 from attnprobe.report.parts.readings import is_health
 from attnprobe.report.parts.safe_text import safe
@@ -22,6 +26,7 @@ FIGURES = (
     "kv_cache_bytes_per_token",
     "forward_ms",
 )
+FINDINGS_SHOWN, BUDGETS_SHOWN = 3, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,19 +38,31 @@ class Summary:
     headline: Text
     details: Text
     figures: tuple[Fact, ...]
+    budgets: tuple[Gauge, ...]
+    findings: tuple[Teaser, ...]
+    more_findings: Words
+    overlap: Words  # said where several savings are shown
     warning: Words
+    rules_warning: Words
     bars: tuple[Bar, ...]
 
 
 def summary(scan: Scan) -> Summary:
     """The first screen of a scan."""
+    known, missing = ordered(scan.findings), len(of_outcome(scan, "not_measured"))
+    more = len(known) - FINDINGS_SHOWN
     return Summary(
         entry=safe(scan.model.entry or scan.model.target),
         subtitle=_subtitle(scan),
         headline=headline(scan),
         details=join(details(scan), "list.sentences"),
         figures=(_parameters(scan), *(_figure(scan, name) for name in FIGURES if name in scan.totals))[:6],
+        budgets=budgets(scan)[:BUDGETS_SHOWN],
+        findings=teasers(scan, known[:FINDINGS_SHOWN]),
+        more_findings=say("summary.more_findings", count=more) if more > 0 else "",
+        overlap=say("saving.overlap") if sum(bool(each.savings) for each in known) > 1 else "",
         warning=_warning(scan),
+        rules_warning=say("warning.rules", count=missing) if missing else "",
         bars=cost_bars(scan),
     )
 

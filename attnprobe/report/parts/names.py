@@ -21,7 +21,10 @@ def metric_title(scan: Scan, name: str) -> Words:
 
 
 def shown(scan: Scan, name: str, value: Number | None) -> str:
-    """A value of a metric, rounded and with its unit."""
+    """A value of a metric, rounded and with its unit; of an enumeration, what the value stands for."""
+    known = scan.metrics.get(name)
+    if known and known.labels and isinstance(value, int | float) and value in range(len(known.labels)):
+        return safe(known.labels[int(value)]).replace("_", " ")
     return quantity(value, unit_of(scan, name), name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from glob import escape
 
 MAX_CHARACTERS = 300
 
@@ -23,6 +24,16 @@ def safe(text: str, limit: int = MAX_CHARACTERS) -> str:
         half = (limit - 3) // 2
         return f"{safe(text[:half])} … {safe(text[-half:])}"
     return _UNSAFE.sub(_escape, text)
+
+
+def as_glob(text: str) -> str:
+    """A glob that matches the text, in which nothing is unprintable, deceptive or longer than a name may be.
+
+    `?` stands for what is, `*` for the middle of what is too long.
+    """
+    if len(text) > MAX_CHARACTERS:
+        return f"{as_glob(text[:100])}*{as_glob(text[-100:])}"
+    return _UNSAFE.sub("?", escape(text))
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -98,10 +98,6 @@ def checks(scan: Scan, voice: Voice) -> RenderableType:
 def doubts(scan: Scan, voice: Voice) -> RenderableType:
     """Blind spots, ops without a formula, and what is not measured, by reason."""
     lines = []
-    if scan.findings:
-        lines.append(
-            _labelled(voice, say("term.findings"), say("verdict.findings", count=len(scan.findings)))
-        )
     for spot in scan.blind_spots[:LINES_SHOWN]:
         where = safe(spot.module) or say("series.model")
         place = f"{safe(spot.reason, 200)} {safe(str(spot.location or ''))}".strip()

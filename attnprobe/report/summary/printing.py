@@ -11,12 +11,27 @@ from typing import TextIO
 
 from attnprobe.records import Scan
 from attnprobe.report.parts.catalogue import check_language
+from attnprobe.report.parts.outcomes import is_judged
 
 NARROWEST, PLAIN_WIDTH = 40, 110
 
 # Our own signs, for a stream that is not Unicode. Names that it cannot write become escapes.
 _ASCII = str.maketrans(
-    {"✓": "+", "·": "-", "×": "x", "–": "-", "−": "-", "…": "~", "√": "v", "µ": "u", "→": ">", "’": "'"}
+    {
+        "✓": "+",
+        "·": "-",
+        "×": "x",
+        "–": "-",
+        "−": "-",
+        "…": "~",
+        "√": "v",
+        "µ": "u",
+        "→": ">",
+        "’": "'",
+        "≤": "<",
+        "≥": ">",
+        "≠": "!",
+    }
 )
 
 # What a CI runner obeys when it reads a log: "::error::" at the start of a line, "##[" anywhere in it.
@@ -44,6 +59,7 @@ def summary_text(
 
     from attnprobe.report.summary.blocks import Voice, checks, doubts, header, stages, verdict
     from attnprobe.report.summary.costs import cost_table, group_table
+    from attnprobe.report.summary.findings import findings_block
     from attnprobe.report.summary.health import has_health, health_table
 
     voice = Voice(check_language(language), max(width, NARROWEST))
@@ -69,6 +85,9 @@ def summary_text(
     console.print()
     console.print(checks(scan, voice))
     console.print(doubts(scan, voice))
+    if is_judged(scan) or scan.findings:
+        console.print()
+        console.print(findings_block(scan, voice))
     lines = [_WORKFLOW_COMMAND.sub(_escaped, line.rstrip()) for line in out.getvalue().splitlines()]
     return "\n".join(lines).strip("\n") + "\n"
 

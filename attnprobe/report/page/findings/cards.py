@@ -1,0 +1,148 @@
+"""One finding: what, where, by which numbers, why it matters, what helps, how to live with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from attnprobe.records import Finding, RuleCard, Saving, Scan
+from attnprobe.report.page.elements import Column, Table
+from attnprobe.report.page.findings.proof import evidence_table, instance_table
+from attnprobe.report.parts import findings as of
+from attnprobe.report.parts.catalogue import Text, Words, say
+from attnprobe.report.parts.ignoring import Snippets, ignore_snippets
+from attnprobe.report.parts.names import metric_title, signed_percent
+from attnprobe.report.parts.safe_text import safe
+from attnprobe.report.parts.savings import Remedy, amount, in_short, remedies
+
+REFERENCES_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One remedy."""
+
+    change: Words
+    options: str  # of a built-in attention
+    exactness: Words
+    savings: Table | None
+    formulas: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One finding."""
+
+    anchor: str
+    severity: str
+    category: str
+    badge: Text
+    rule: str
+    title: Words
+    where: Words
+    line: str
+    function: Words
+    marks: tuple[Text, ...]  # blocking; new, known or worsened against a baseline
+    saving: Words  # the largest, in short
+    message: Words
+    evidence: Table | None
+    formula: str  # with the numbers put in
+    why: Words
+    ways: tuple[Way, ...]
+    how: Words
+    wrong_when: Words
+    references: tuple[str, ...]
+    groups: tuple[tuple[str, str], ...]  # anchor and letter of the groups that it is about
+    instances: Table | None
+    instances_title: Text
+    snippets: Snippets
+
+
+def card(scan: Scan, finding: Finding, anchor: str, groups: Mapping[str, tuple[str, str]]) -> Card:
+    """The card of a finding.
+
+    Args:
+        scan: That holds it.
+        finding: What to show.
+        anchor: Of the card.
+        groups: Site -> anchor and letter of its group, of those that have a row of their own.
+    """
+    rule, best = scan.rules.get(finding.rule), of.largest_saving(finding.savings)
+    own = dict.fromkeys(groups[site] for site in finding.sites if site in groups)
+    return Card(
+        anchor=anchor,
+        severity=finding.severity,
+        category=rule.category if rule else "",
+        badge=say(f"severity.{finding.severity}"),
+        rule=safe(finding.rule, 40),
+        title=of.title(scan, finding),
+        where=of.where(scan, finding),
+        line=of.line(finding),
+        function=_function(finding),
+        marks=marks(scan, finding),
+        saving=in_short(scan, best) if best else "",
+        message=of.message(finding),
+        evidence=evidence_table(scan, finding),
+        formula=safe(finding.formula, of.PROSE),
+        why=of.in_both(rule.why) if rule else "",
+        ways=tuple(_way(scan, remedy) for remedy in remedies(finding)),
+        how=of.in_both(rule.how) if rule else "",
+        wrong_when=of.in_both(rule.wrong_when) if rule else "",
+        references=_references(rule),
+        groups=tuple(own),
+        instances=instance_table(scan, finding),
+        instances_title=say("finding.instances", count=len(finding.instances)),
+        snippets=ignore_snippets(scan, finding),
+    )
+
+
+def marks(scan: Scan, finding: Finding) -> tuple[Text, ...]:
+    """Whether it fails the check, and how it stands against the baseline, where there is one."""
+    told = [say("mark.blocking")] if finding.is_blocking else []
+    if scan.judgement and scan.judgement.baseline:
+        told.append(say(f"state.{finding.state}"))
+    return tuple(told)
+
+
+def _function(finding: Finding) -> Words:
+    if not finding.location or not finding.location.function:
+        return ""
+    return say("fact.function", name=safe(finding.location.function))
+
+
+def _references(rule: RuleCard | None) -> tuple[str, ...]:
+    return tuple(safe(each, 500) for each in rule.references[:REFERENCES_SHOWN]) if rule else ()
+
+
+def _way(scan: Scan, remedy: Remedy) -> Way:
+    return Way(
+        change=remedy.change,
+        options=remedy.options,
+        exactness=say(f"replacement.{remedy.suggestion.exactness}") if remedy.suggestion else "",
+        savings=_savings(scan, remedy),
+        formulas=tuple(dict.fromkeys(safe(each.formula, 1000) for each in remedy.savings if each.formula)),
+    )
+
+
+def _savings(scan: Scan, remedy: Remedy) -> Table | None:
+    if not remedy.savings:
+        return None
+    columns = (
+        Column(say("column.saves")),
+        Column(say("column.amount"), "number"),
+        Column(say("column.here"), "number"),
+        Column(say("column.of_model"), "number"),
+        Column(say("column.exactness")),
+    )
+    rows = tuple(_saving(scan, each) for each in remedy.savings)
+    return Table(caption=say("finding.savings"), columns=columns, rows=rows)
+
+
+def _saving(scan: Scan, saving: Saving) -> tuple[Words, ...]:
+    return (
+        metric_title(scan, saving.metric),
+        amount(scan, saving),
+        signed_percent(-saving.local),
+        signed_percent(-saving.of_model),
+        say(f"status.{saving.status}"),
+    )
