@@ -1,28 +1,29 @@
-"""Find and measure every attention of a model, and write the report."""
+"""Find and measure every attention of a model, judge the numbers, and write the report."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
+from attnprobe.commands.checking.options import rule_options
+from attnprobe.commands.checking.settings import language_of, settings_of
 from attnprobe.commands.outputs.rendered import render, report_formats
 from attnprobe.commands.outputs.requested import Output, check_outputs, parse_outputs
 from attnprobe.commands.outputs.written import write_outputs
-from attnprobe.commands.scanning.options import scan_options
+from attnprobe.commands.scanning.given import configured, scan_given, sources_of
+from attnprobe.commands.scanning.options import result_options, scan_options
 from attnprobe.commands.terminal.failure import visible, without_commands
 from attnprobe.commands.terminal.session import Session, session_options
-from attnprobe.isolation.limits import Limits, default_memory_bytes, parse_size
-from attnprobe.records import Scan, ScanOptions
+from attnprobe.records import Scan
 
 DEFAULT_OUTPUTS = ("html=attnprobe-report.html", "json=attnprobe-scan.json")
 
-_HELP = """Find and measure every attention of a model, and write the report.
+_HELP = """Find and measure every attention of a model, judge the numbers, and write the report.
 
 TARGET is model.py, model.py:entry, package.module:attr, hf:DIR, hf:MODEL_TYPE, timm:NAME or program.pt2.
 
@@ -36,43 +37,28 @@ malice: scan code that you do not trust in a throw-away container.
 )
 @click.argument("target")
 @scan_options
+@result_options(", ".join(DEFAULT_OUTPUTS))
+@rule_options
 @session_options
 @click.pass_obj
-def command(session: Session, /, target: str, outputs: tuple[str, ...], language: str, **given: Any) -> None:
-    """Check the outputs, scan, render, write, sum up."""
+def command(session: Session, /, target: str, outputs: tuple[str, ...], **given: Any) -> None:
+    """Check the outputs, scan, judge, render, write, sum up."""
     formats = report_formats()
     requested = parse_outputs(outputs or DEFAULT_OUTPUTS, formats)
     opens = given["opens"] and _page(requested)
-    check_outputs(requested, sources=_sources(target, given))
-    limits = _limits(given)
-    from attnprobe.commands.scanning.isolated import scan_isolated
+    check_outputs(requested, sources=sources_of(target, given))
+    settings = settings_of(given)
+    language = language_of(settings)
+    from attnprobe.judging import judge, prepare
 
-    scan = scan_isolated(_options(target, given), limits, session, given["passed_names"])
+    prepare(settings)  # a rule or a setting that is wrong ends the run now, not after the scan
+    scan = judge(scan_given(target, configured(given, settings.scan), session), settings, root=Path.cwd())
     contents = render(scan, requested, language, formats)
     write_outputs(contents)
     if not session.quiet:
         _sum_up(scan, language, contents, is_colored=session.color)
     if opens:
         _open(opens)
-
-
-def _options(target: str, given: Mapping[str, Any]) -> ScanOptions:
-    named = {field.name: given[field.name] for field in fields(ScanOptions) if field.name in given}
-    return ScanOptions(
-        target=target, train=given["mode"] == "train", backward=given["mode"] != "infer", **named
-    )
-
-
-def _limits(given: Mapping[str, Any]) -> Limits:
-    size = given["memory_limit"]
-    return Limits(seconds=given["timeout"], memory_bytes=parse_size(size) if size else default_memory_bytes())
-
-
-def _sources(target: str, given: Mapping[str, Any]) -> list[str]:
-    """The files that the scan reads, as far as the command line tells."""
-    data = (given["data"] or "").rpartition(":")[0]
-    candidates = (target, target.rpartition(":")[0], given["weights"] or "", data)
-    return [name for name in candidates if name and "\0" not in name and Path(name).exists()]
 
 
 def _page(outputs: Collection[Output]) -> Path:

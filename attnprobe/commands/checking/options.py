@@ -68,16 +68,16 @@ _RULES = (
     ),
 )
 _GATE = (
-    click.option(
-        "--fail-on", type=_SEVERITIES, help="The lowest severity that fails.", show_default="error"
-    ),
+    click.option("--fail-on", type=_SEVERITIES, help="The lowest severity that fails.", show_default="error"),
     click.option(
         "--baseline",
         metavar="FILE",
         type=click.Path(exists=True, dir_okay=False),
         help="Findings that are known: only new and worsened ones fail.",
     ),
-    click.option("--strict-baseline", is_flag=True, help="Fail when the baseline holds findings that are gone."),
+    click.option(
+        "--strict-baseline", is_flag=True, help="Fail when the baseline holds findings that are gone."
+    ),
     click.option(
         "--allow-mismatch", is_flag=True, help="Take a baseline of another model, workload or rule set."
     ),

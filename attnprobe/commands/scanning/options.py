@@ -96,23 +96,47 @@ _LIMITS = (
         help="Repeatable: a variable the model may see.",
     ),
 )
-_RESULT = (
-    click.option(
-        "--output",
-        "-o",
-        "outputs",
-        multiple=True,
-        metavar="FORMAT=PATH",
-        help="Repeatable; '-' is stdout.",
-        show_default="html=attnprobe-report.html, json=attnprobe-scan.json",
-    ),
-    click.option("--lang", "language", type=click.Choice(["en", "zh"]), default="en", help="Of the report."),
-    click.option("--open", "opens", is_flag=True, help="Open the HTML report in the browser."),
-)
 
 
 def scan_options(command: F) -> F:
     """Add every option of a scan to a command."""
-    for option in reversed((*_WORKLOAD, *_MEASURING, *_LIMITS, *_RESULT)):
+    for option in reversed((*_WORKLOAD, *_MEASURING, *_LIMITS)):
         command = option(command)
     return command
+
+
+def result_options(default: str) -> Callable[[F], F]:
+    """Add --output, --lang and --open.
+
+    Args:
+        default: The outputs that are written when none is asked for, as help shows them.
+    """
+
+    def add(command: F) -> F:
+        for option in reversed(_result(default)):
+            command = option(command)
+        return command
+
+    return add
+
+
+def _result(default: str) -> tuple[Callable[[F], F], ...]:
+    return (
+        click.option(
+            "--output",
+            "-o",
+            "outputs",
+            multiple=True,
+            metavar="FORMAT=PATH",
+            help="Repeatable; '-' is stdout.",
+            show_default=default,
+        ),
+        click.option(
+            "--lang",
+            "language",
+            type=click.Choice(["auto", "en", "zh"]),
+            help="Of the report.",
+            show_default="auto: the system's",
+        ),
+        click.option("--open", "opens", is_flag=True, help="Open the HTML report in the browser."),
+    )
