@@ -18,10 +18,11 @@ from types import ModuleType
 from typing import Any
 
 from attnprobe.discovered import FOLDERS
-from attnprobe.errors import AttnprobeError, WorkerError
+from attnprobe.errors import AttnprobeError, TargetError, WorkerError
 from attnprobe.isolation.failures import describe, text_of
 from attnprobe.isolation.limits import limit_this_process
 from attnprobe.isolation.messages import Sender, from_json, to_json
+from attnprobe.isolation.other_tree import left_behind, look_in
 from attnprobe.isolation.processes import die_with_parent
 from attnprobe.records import ScanOptions
 from attnprobe.registry import Plugin, discover
@@ -79,18 +80,55 @@ def _leave() -> None:
 
 def _scan(arguments: Mapping[str, Any], sender: Sender) -> str:
     pipeline, scan_file = _imported("pipeline"), _imported("scan_file")
+    options = _options(arguments)
+    scan = pipeline.scan_target(options, _progress(sender))
+    _check_version(arguments)
+    vars(json).update(_JSON)
+    text: str = scan_file.dump(scan)
+    return text
+
+
+def _times(arguments: Mapping[str, Any], sender: Sender) -> str:
+    baton = _baton(arguments["baton"])
+    paired_timing = _imported("paired_timing")
+    times = paired_timing.time_in_turns(_options(arguments), baton, arguments["pairs"], _progress(sender))
+    _check_version(arguments)
+    return to_json(times).decode()
+
+
+def _baton(ends: Sequence[int]) -> Any:
+    for descriptor in ends[1:]:
+        os.set_inheritable(descriptor, False)
+    return _imported("isolation.turns").Baton(*ends)
+
+
+def _options(arguments: Mapping[str, Any]) -> ScanOptions:
+    """The options of a job; from here on the user's code is found where it should be."""
     options = ScanOptions(**{name: _tuple(value) for name, value in arguments["options"].items()})
+    if arguments.get("instead"):
+        look_in(*arguments["instead"])
     sys.meta_path.append(_StartingPath(options.target))
     sys.dont_write_bytecode = True  # no __pycache__ beside the user's files
+    return options
 
+
+def _progress(sender: Sender) -> Callable[[str, str, float | None], None]:
     def progress(stage: str, state: str, seconds: float | None) -> None:
         message = [stage[:200], state[:_MAX_STATE], None if seconds is None else float(seconds)]
         sender.send("progress", to_json(message))
 
-    scan = pipeline.scan_target(options, progress)
-    vars(json).update(_JSON)
-    text: str = scan_file.dump(scan)
-    return text
+    return progress
+
+
+def _check_version(arguments: Mapping[str, Any]) -> None:
+    """Make sure that the version in another folder did not take modules of the one that is installed."""
+    here = (arguments.get("instead") or [""])[0]
+    strangers = left_behind(sys.modules, here) if here else ()
+    if strangers:
+        raise TargetError(
+            f"it imports {', '.join(strangers[:3])} from the working tree, where the package is installed",
+            hint="Install the package not in editable mode, or compare two scans that were saved.",
+        )
 
 
 class _StartingPath:
@@ -138,7 +176,7 @@ def _discovered() -> tuple[list[str], list[str]]:
     return counts, faults
 
 
-JOBS: Mapping[str, Job] = {"scan": _scan, "machine": _machine}
+JOBS: Mapping[str, Job] = {"scan": _scan, "times": _times, "machine": _machine}
 
 
 def _imported(name: str, package: str = "attnprobe.") -> Any:

@@ -9,5 +9,6 @@ from __future__ import annotations
 
 from attnprobe.comparing.comparison import compare
 from attnprobe.comparing.facts import ChangeSubject, change_subjects
+from attnprobe.comparing.pairing import paired_times
 
-__all__ = ["ChangeSubject", "change_subjects", "compare"]
+__all__ = ["ChangeSubject", "change_subjects", "compare", "paired_times"]

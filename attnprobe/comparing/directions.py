@@ -12,7 +12,7 @@ Direction = Literal["lower", ""]
 _LOWER_UNITS = frozenset({"FLOP", "byte", "ms", "operation", "parameter"})
 _LOWER = frozenset(
     {
-        *("batch_leak", "eval_randomness", "future_leak", "kernel_count", "length_exponent"),
+        *("batch_leak", "eval_randomness", "future_leak", "kernel_count"),
         *("non_finite_gradients", "non_finite_inputs", "non_finite_outputs", "non_finite_gradient_batches"),
     }
 )

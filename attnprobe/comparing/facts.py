@@ -121,8 +121,6 @@ def _add_redundancy(gathered: _Gathered, base: Scan, head: Scan, obstacles: Obst
     names = ("redundant_heads_before", "redundant_heads_after")
     metric = head.metrics.get(_CLUSTERS)
     reason = obstacles.of(metric) if metric else missing_reason(head, _CLUSTERS, "the head")
-    if not reason and metric and metric.needs_data and "random" in (base.workload.data, head.workload.data):
-        reason = "the inputs are random"
     counts = [_redundant(scan) for scan in (base, head)]
     for count, scan, which in zip(counts, (base, head), ("the base", "the head"), strict=True):
         if count is None and not reason:

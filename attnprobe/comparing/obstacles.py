@@ -52,6 +52,8 @@ class Obstacles:
             found += self._of_run
         if metric.topic == "gradients":
             found += self._of_loss
+        if metric.needs_data and "random" in (self._base.workload.data, self._head.workload.data):
+            found.append("the inputs are random")
         return "; ".join(dict.fromkeys(reason for reason in found if reason))
 
     @cached_property

@@ -6,7 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,8 +54,22 @@ class Child:
 
 
 @contextmanager
-def running_child(job: str, arguments: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[Child]:
+def running_child(
+    job: str,
+    arguments: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    folder: Path | None = None,
+    descriptors: Sequence[int] = (),
+) -> Iterator[Child]:
     """A fresh process at work on a job; gone with everything that it started when the context is left.
+
+    Args:
+        job: A name in `attnprobe.worker.JOBS`.
+        arguments: What the job gets, as JSON.
+        environ: The environment variables that it sees.
+        folder: Its working directory; None: ours.
+        descriptors: Of ours, that it inherits under the same numbers.
 
     Raises:
         UsageError: This platform has no way to give the process a channel of its own.
@@ -67,8 +81,8 @@ def running_child(job: str, arguments: Mapping[str, Any], environ: Mapping[str, 
         )
     key = secrets.token_bytes(_KEY_BYTES)
     request = to_json({"job": job, "key": key.hex(), "parent": os.getpid(), "arguments": arguments})
-    with adopting_orphans(), _pipe() as (request_out, request_in), _pipe() as (channel_out, channel_in):
-        process = _start(request_out.fileno(), channel_in.fileno(), environ)
+    with adopting_orphans(), pipe() as (request_out, request_in), pipe() as (channel_out, channel_in):
+        process = _start(request_out.fileno(), channel_in.fileno(), environ, folder, descriptors)
         try:
             request_out.close()
             channel_in.close()
@@ -86,7 +100,9 @@ def running_child(job: str, arguments: Mapping[str, Any], environ: Mapping[str, 
                     stream.close()
 
 
-def _start(request: int, channel: int, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _start(
+    request: int, channel: int, environ: Mapping[str, str], folder: Path | None, descriptors: Sequence[int]
+) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", "-c", _START, _ROOT, str(request), str(channel)]
     return subprocess.Popen(
         command,
@@ -95,13 +111,15 @@ def _start(request: int, channel: int, environ: Mapping[str, str]) -> subprocess
         stderr=subprocess.PIPE,
         bufsize=0,
         env=dict(environ),
-        pass_fds=(request, channel),
+        cwd=folder,
+        pass_fds=(request, channel, *descriptors),
         start_new_session=True,
     )
 
 
 @contextmanager
-def _pipe() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+def pipe() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """Its end to read and its end to write; closed when the context is left, unless that was done before."""
     read, write = os.pipe()
     with open(read, "rb", buffering=0) as out, open(write, "wb", buffering=0) as into:
         yield out, into

@@ -20,6 +20,7 @@ import psutil
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
 _SECONDS_TO_REAP = 5.0
 
 
@@ -27,12 +28,13 @@ _SECONDS_TO_REAP = 5.0
 def adopting_orphans() -> Iterator[None]:
     """Orphaned descendants become children of this process; in the end those that came since are killed."""
     before = frozenset(child.pid for child in _children())
+    adopted_before = _adopts()  # two jobs may run at once, one inside the other's context
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     try:
         yield
     finally:
         _end_children(except_for=before)
-        _prctl(_PR_SET_CHILD_SUBREAPER, 0)
+        _prctl(_PR_SET_CHILD_SUBREAPER, adopted_before)
 
 
 def end_group(process: subprocess.Popen[bytes], *, grace_seconds: float) -> None:
@@ -89,6 +91,14 @@ def _end_children(*, except_for: Collection[int]) -> None:
 
 def _children() -> list[psutil.Process]:
     return psutil.Process().children(recursive=True)
+
+
+def _adopts() -> int:
+    if sys.platform != "linux":
+        return 0
+    value = ctypes.c_int(0)
+    ctypes.CDLL(None).prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(value), 0, 0, 0)
+    return value.value
 
 
 def _prctl(option: int, value: int) -> None:

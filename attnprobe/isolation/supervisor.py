@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from attnprobe.errors import WorkerError
@@ -33,6 +34,7 @@ def run_job(
     progress: Progress,
     passed_names: Iterable[str] = (),
     capture: Callable[[str, str], None] | None = None,
+    folder: Path | None = None,
 ) -> bytes:
     """Run one job of `attnprobe.worker` in a process of its own.
 
@@ -46,6 +48,7 @@ def run_job(
         progress: Called with (stage, state, seconds).
         passed_names: Environment variables that the process sees besides those it needs.
         capture: Called at the end with what the process wrote to stdout and stderr (the last 256 KB of each).
+        folder: Its working directory; None: ours.
 
     Returns:
         The job's result.
@@ -55,8 +58,9 @@ def run_job(
         WorkerError: The process died, hung, ran out of memory, or its answer is damaged.
     """
     environ = child_environment(os.environ, passed_names)
-    with running_child(job, {**arguments, "memory_bytes": limits.memory_bytes}, environ) as child:
-        watch = _Watch(child, limits, progress)
+    request = {**arguments, "memory_bytes": limits.memory_bytes}
+    with running_child(job, request, environ, folder=folder) as child:
+        watch = Watch(child, limits, progress)
         try:
             return watch.result()
         finally:
@@ -64,7 +68,7 @@ def run_job(
                 capture(watch.stdout.text(), watch.stderr.text())
 
 
-class _Watch:
+class Watch:
     """One running job."""
 
     def __init__(self, child: Child, limits: Limits, progress: Progress) -> None:
@@ -89,12 +93,20 @@ class _Watch:
 
     def result(self) -> bytes:
         """Wait for the job's result."""
-        while self._result is None:
-            self._keep_limits()
-            has_ended = self._child.process.poll() is not None
-            has_read = self._read(_POLL_SECONDS)
-            if has_ended and not has_read and self._result is None:
-                raise sudden_end(self._child.process.returncode, self._when, self.stderr.text())
+        while True:
+            found = self.step(_POLL_SECONDS)
+            if found is not None:
+                return found
+
+    def step(self, seconds: float) -> bytes | None:
+        """Keep the limits, and take what comes within so many seconds; the result, if it is there."""
+        if self._result is not None:
+            return self._result
+        self._keep_limits()
+        has_ended = self._child.process.poll() is not None
+        has_read = self._read(seconds)
+        if has_ended and not has_read and self._result is None:
+            raise sudden_end(self._child.process.returncode, self._when, self.stderr.text())
         return self._result
 
     def _read(self, seconds: float) -> bool:

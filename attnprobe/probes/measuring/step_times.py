@@ -14,10 +14,8 @@ from attnprobe.records import LoadedModel, ScanOptions
 Times = Mapping[str, Sequence[float]]  # site ("" the model) -> milliseconds of each repeat
 
 
-def forward_times(model: LoadedModel, options: ScanOptions, own: OwnModules, timer: Timer) -> Times:
-    """Milliseconds of forwards without autograd: of the model alone, then of the sites under hooks."""
-    import torch
-
+def one_forward(model: LoadedModel, timer: Timer) -> Callable[[], float]:
+    """A function that runs the forward once and says how many milliseconds it took."""
     from attnprobe import running
 
     def once() -> float:
@@ -27,6 +25,35 @@ def forward_times(model: LoadedModel, options: ScanOptions, own: OwnModules, tim
         timer.wait()
         return timer.milliseconds(start, end)
 
+    return once
+
+
+def one_backward(model: LoadedModel, options: ScanOptions, timer: Timer) -> Callable[[], float]:
+    """A function that runs a step and says how many milliseconds its backward pass took."""
+    from attnprobe import running
+
+    def once() -> float:
+        outputs = running.forward(model)
+        loss, _ = running.loss_of(model, outputs, options.seed)
+        del outputs
+        assert loss is not None
+        timer.wait()
+        start = timer.mark()
+        running.backward(loss)
+        end = timer.mark()
+        timer.wait()
+        for parameter in model.module.parameters():
+            parameter.grad = None
+        return timer.milliseconds(start, end)
+
+    return once
+
+
+def forward_times(model: LoadedModel, options: ScanOptions, own: OwnModules, timer: Timer) -> Times:
+    """Milliseconds of forwards without autograd: of the model alone, then of the sites under hooks."""
+    import torch
+
+    once = one_forward(model, timer)
     calls: dict[str, list[tuple[object, object]]] = {}
     of_site: dict[str, list[float]] = {}
 
@@ -57,20 +84,7 @@ def backward_times(model: LoadedModel, options: ScanOptions, own: OwnModules, ti
 
     from attnprobe import running
 
-    def once() -> float:
-        outputs = running.forward(model)
-        loss, _ = running.loss_of(model, outputs, options.seed)
-        del outputs
-        assert loss is not None
-        timer.wait()
-        start = timer.mark()
-        running.backward(loss)
-        end = timer.mark()
-        timer.wait()
-        for parameter in model.module.parameters():
-            parameter.grad = None
-        return timer.milliseconds(start, end)
-
+    once = one_backward(model, options, timer)
     nodes = NodeTimer(timer, running.output_tensors)
     of_site: dict[str, list[float]] = {}
 
