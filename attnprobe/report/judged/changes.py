@@ -1,0 +1,63 @@
+"""What changed between two scans, one change in a line: before, after, and a word beside every sign."""
+
+from __future__ import annotations
+
+from attnprobe.records import Change, Number, Scan
+from attnprobe.report.parts.catalogue import Text, Words, join, say
+from attnprobe.report.parts.names import metric_title, shown, signed_percent
+from attnprobe.report.parts.quantities import UNKNOWN
+from attnprobe.report.parts.safe_text import safe
+
+_SIGNS = {
+    "same": "=",
+    "within_noise": "≈",
+    "added": "+",
+    "removed": "−",
+    "changed": "~",
+    "not_comparable": "?",
+}
+
+
+def of_kind(scan: Scan, kind: str) -> tuple[Change, ...]:
+    """The changes of totals, of sites, or of findings; none where nothing was compared."""
+    return tuple(each for each in scan.comparison.changes if each.kind == kind) if scan.comparison else ()
+
+
+def is_news(change: Change) -> bool:
+    """Whether anything changed."""
+    return change.verdict not in ("same", "within_noise", "not_comparable")
+
+
+def comparable_totals(scan: Scan) -> tuple[Change, ...]:
+    """Totals that can be compared, as the comparison orders them."""
+    return tuple(each for each in of_kind(scan, "total") if each.verdict != "not_comparable")
+
+
+def value(scan: Scan, change: Change, number: Number | str | None) -> Words:
+    """One side of it: "1.53 TF", "num_kv_heads 8", "–"."""
+    if number is None:
+        return UNKNOWN
+    if isinstance(number, str):
+        return safe(number)
+    return shown(scan, change.name, number) if change.kind != "finding" else str(number)
+
+
+def difference(change: Change) -> str:
+    """ "+6.1 %", "0 %", or a dash."""
+    return signed_percent(change.relative) if change.relative is not None else UNKNOWN
+
+
+def verdict(change: Change) -> Text:
+    """ "▲ worse", "≈ within the noise (±2.4 % …)"."""
+    sign = _SIGNS.get(change.verdict) or ("▲" if change.verdict == "worse" else "▼")
+    told = join((sign, say(f"verdict_of.{change.verdict}")), "list.space")
+    return say("tally.with_reasons", text=told, reasons=safe(change.reason, 200)) if change.reason else told
+
+
+def name(scan: Scan, change: Change) -> Words:
+    """The metric, the sites, or the rule with its place."""
+    if change.kind == "total":
+        return metric_title(scan, change.name)
+    if change.kind == "site":
+        return safe(change.where or change.name, 120) or say("site.root")
+    return join((safe(change.name, 40), safe(change.where, 120) or say("series.model")), "list.space")

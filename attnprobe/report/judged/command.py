@@ -1,0 +1,30 @@
+"""The command that repeats a check."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from attnprobe.records import Scan
+from attnprobe.report.parts.command import command
+from attnprobe.report.parts.safe_text import safe
+
+_COMMIT = re.compile(r"\(([0-9a-f]{7,40})\)$")
+_SCAN = "attnprobe scan "
+
+
+def check_command(scan: Scan) -> str:
+    """ "attnprobe diff --base 1a2b3c4 model.py": the scan's command line under the verb that judges it."""
+    told = command(scan)
+    if scan.judgement is None or not told.startswith(_SCAN):
+        return told
+    rest = told.removeprefix(_SCAN)
+    if scan.comparison is None:
+        return f"attnprobe check {rest}"
+    return f"attnprobe diff --base {shlex.quote(_revision(scan.comparison.base))} {rest}"
+
+
+def _revision(base: str) -> str:
+    """The commit of "origin/main (1a2b3c4)", or the name itself where it carries none."""
+    commit = _COMMIT.search(base)
+    return commit[1] if commit else safe(base, 200)
