@@ -38,12 +38,13 @@ METRICS = (
         unit="1",
         level="site",
         exactness="modelled",
-        method="The first broken condition of the flash kernel: float16 or bfloat16; 4 dims; equal batch sizes; "
-        "head_dim at most 256 and equal for queries and values; no mask besides is_causal. From torch's "
-        "documentation, nothing was run.",
+        method="The first broken condition of the flash kernel: float16 or bfloat16; 4 dims; equal batch "
+        "sizes; head_dim at most 256 and equal for queries and values; no mask besides is_causal. From "
+        "torch's documentation, nothing was run.",
         source="torch.nn.functional.scaled_dot_product_attention; "
         "aten/src/ATen/native/transformers/cuda/sdp_utils.cpp",
-        not_said="The memory-efficient kernel still takes float32 and masks. Old devices have no flash kernel.",
+        not_said="The memory-efficient kernel still takes float32 and masks. Old devices have no flash "
+        "kernel.",
         topic="structure",
         labels=CUDA,
     ),
@@ -78,7 +79,7 @@ def _run(subject: Subject) -> ProbeResult:
 
 
 def cpu_refusal(call: SdpaCall) -> str:
-    """Which condition of the fused CPU kernel the arguments of a call break; "other" if none that is known."""
+    """Which condition of the fused CPU kernel the arguments of a call break; "other": none that is known."""
     query, key, value = call.query, call.key, call.value
     if call.dropout > 0:
         return "dropout"

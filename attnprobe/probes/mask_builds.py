@@ -16,9 +16,9 @@ METRICS = (
         unit="1",
         level="site",
         exactness="exact",
-        method="Attentions whose mask comes from ops of its own that do the same with the same numbers and give "
-        "a mask of the same shape, dtype and pattern; 0 for one whose mask is not built by ops, or shared. "
-        "The model has the largest of its sites.",
+        method="Attentions whose mask comes from ops of its own that do the same with the same numbers and "
+        "give a mask of the same shape, dtype and pattern; 0 for one whose mask is not built by ops, or "
+        "shared. The model has the largest of its sites.",
         not_said="What it costs: as many elements as the mask has, each time and for each op.",
         topic="structure",
     ),
@@ -38,7 +38,9 @@ def _run(subject: Subject) -> ProbeResult:
             for name in names:
                 values[name] = max(int(values[name]), len(by_ops))
     largest = max(map(int, values.values()), default=0)
-    return result([*records("mask_builds", values), Measurement(metric="mask_builds", site="", value=largest)])
+    return result(
+        [*records("mask_builds", values), Measurement(metric="mask_builds", site="", value=largest)]
+    )
 
 
 def _built(flow: Flow, core: Core) -> dict[object, frozenset[int]]:

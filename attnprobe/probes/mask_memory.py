@@ -17,8 +17,9 @@ METRICS = (
         unit="byte",
         level="site",
         exactness="exact",
-        method="Bytes of the storages with a mask of at least q_len · kv_len elements that are buffers of the "
-        "model or of a floating dtype. Shared ones count for every site that uses them, once for the model.",
+        method="Bytes of the storages with a mask of at least q_len · kv_len elements that are buffers of "
+        "the model or of a floating dtype. Shared ones count for every site that uses them, once for the "
+        "model.",
         not_said="Bool masks that are made for the call and let go of; biases that are learned.",
     ),
 )

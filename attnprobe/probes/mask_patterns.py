@@ -18,10 +18,10 @@ METRICS = (
         unit="1",
         level="site",
         exactness="exact",
-        method="Read from the values of the only mask: all_visible hides nothing, causal hides exactly the keys "
-        "after the query, window shows exactly one band. A mask with other values than visible and hidden, "
-        "and one that is made from an input (it may hide padding in another batch), is other; an [L, S] plane "
-        "that is itself an input is read.",
+        method="Read from the values of the only mask: all_visible hides nothing, causal hides exactly the "
+        "keys after the query, window shows exactly one band. A mask with other values than visible and "
+        "hidden, and one that is made from an input (it may hide padding in another batch), is other; an [L, "
+        "S] plane that is itself an input is read.",
         not_said="Whether the mask is needed: a flag of the kernel must express the pattern.",
         topic="structure",
         labels=LABELS,

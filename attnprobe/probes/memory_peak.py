@@ -15,8 +15,8 @@ METRICS = (
         unit="1",
         level="site",
         exactness="exact",
-        method="1 when the op at which the sum of live storages is largest, over forward and backward, belongs "
-        "to the site or is the backward of such an op; else 0.",
+        method="1 when the op at which the sum of live storages is largest, over forward and backward, "
+        "belongs to the site or is the backward of such an op; else 0.",
         not_said="That attention is what fills the memory: see peak_attention_share.",
     ),
     Metric(

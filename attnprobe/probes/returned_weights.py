@@ -16,10 +16,11 @@ METRICS = (
         unit="1",
         level="site",
         exactness="exact",
-        method="1 when an op outside of the attention reads its weights (their mean over the heads, a view for "
-        "the caller) and neither an output of the model nor anything that outlives the step comes of it; "
+        method="1 when an op outside of the attention reads its weights (their mean over the heads, a view "
+        "for the caller) and neither an output of the model nor anything that outlives the step comes of it; "
         "else 0.",
-        source="torch.nn.MultiheadAttention: need_weights is True by default and keeps it from the fused path.",
+        source="torch.nn.MultiheadAttention: need_weights is True by default and keeps it from the fused "
+        "path.",
         not_said="Weights that a module returns as they are leave no op behind: see sdpa_equivalent.",
         topic="structure",
     ),

@@ -27,7 +27,8 @@ METRICS = (
         unit="1",
         level="site",
         exactness="exact",
-        method="saved_score_bytes / activation_bytes, of the site; for the model, of all sites and the model.",
+        method="saved_score_bytes / activation_bytes, of the site; for the model, of all sites and the "
+        "model.",
         not_said="The share at another length: it grows with it.",
         headline=True,
     ),

@@ -24,7 +24,8 @@ METRICS = (
         "additive masks and biases, masking with a constant, one softmax over the keys, dropout, casts and "
         "views, and when nothing else reads scores or weights; else 0.",
         source="torch.nn.functional.scaled_dot_product_attention, equivalent code in its documentation",
-        not_said="How much faster the fused call is. Rows without any visible key differ: the fused call gives 0.",
+        not_said="How much faster the fused call is. Rows without any visible key differ: the fused call "
+        "gives 0.",
         topic="structure",
     ),
 )

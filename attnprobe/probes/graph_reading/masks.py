@@ -68,10 +68,11 @@ def builders(flow: Flow, tensor: int) -> tuple[Op, ...]:
 
 def recipe(ops: tuple[Op, ...]) -> tuple[object, ...]:
     """What was done to build a mask, without the tensors: equal for equal code with equal numbers."""
-    return tuple((short_name(op), _plain(op.arguments)) for op in ops)
+    return tuple((short_name(op), plain(op.arguments)) for op in ops)
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """An op's argument without its tensors: comparable between ops."""
     if isinstance(value, tuple):
-        return tuple(_plain(item) for item in value)
+        return tuple(plain(item) for item in value)
     return value if isinstance(value, (int, float, bool, str)) or value is None else "tensor"

@@ -31,9 +31,9 @@ def sdpa_call(flow: Flow, core: Core) -> SdpaCall | None:
     if first is None or core.parts:
         return None
     if short_name(first).startswith(_FUSED) and len(first.inputs) >= 3:
-        query, key, value = (flow.tensor(number) for number in first.inputs[:3])
-        mask = flow.tensor(first.inputs[3]) if len(first.inputs) > 3 else None
-        return SdpaCall(query, key, value, mask, core.dropout, core.is_causal_flag, True)
+        given = [flow.tensor(number) for number in first.inputs[:4]]
+        mask = given[3] if len(given) > 3 else None
+        return SdpaCall(given[0], given[1], given[2], mask, core.dropout, core.is_causal_flag, True)
     if core.kernel != FELL_BACK:
         return None
     own = _own_ops(flow, first.index, max(core.value_ops))

@@ -1,0 +1,59 @@
+"""Along which axes the attentions of an image model look: places, channels, or both."""
+
+from __future__ import annotations
+
+from attnprobe.probes.graph_reading.results import Found, records, result
+from attnprobe.records import AttentionSite, Metric, Probe, ProbeResult, Subject, Trace
+
+_OF_CHANNELS = ("channel",)
+_AXES = ("places", "channels")
+
+METRICS = (
+    Metric(
+        name="attended_axes",
+        title="Axes along which the attentions of an image model look",
+        unit="1",
+        level="model",
+        exactness="exact",
+        method="1 when all of them weigh channels, or all weigh places (pixels, patches, windows, gates over "
+        "the plane); 2 when there are both. For models with an input [B, C, H, W] or a video of one more "
+        "dim.",
+        not_said="Convolutions and feed-forward layers mix channels and places too.",
+        topic="structure",
+    ),
+    Metric(
+        name="attended_axis",
+        title="Axis along which the attention of an image model looks",
+        unit="1",
+        level="site",
+        exactness="exact",
+        method="channels when the weights belong to channels, else places.",
+        not_said="Which places: see the attended distance.",
+        topic="structure",
+        labels=_AXES,
+    ),
+)
+
+
+def _run(subject: Subject) -> ProbeResult:
+    trace = subject.trace
+    if not trace.sites or not _sees_images(trace):
+        reason = "no input is an image: floating, with 4 or 5 dims"
+        return result(record for metric in METRICS for record in records(metric.name, {"": reason}))
+    axes: dict[str, Found] = {site.id: _axis(site) for site in trace.sites}
+    count: dict[str, Found] = {"": len(set(axes.values()))}
+    return result([*records("attended_axis", axes), *records("attended_axes", count)])
+
+
+def _axis(site: AttentionSite) -> int:
+    return int(site.role in _OF_CHANNELS or site.mechanism in _OF_CHANNELS)
+
+
+def _sees_images(trace: Trace) -> bool:
+    return any(
+        tensor.origin.startswith("input:") and len(tensor.shape) in (4, 5) and "float" in tensor.dtype
+        for tensor in trace.tensors
+    )
+
+
+probe = Probe(name="attended_axes", depth="static", metrics=METRICS, run=_run)

@@ -1,0 +1,1 @@
+"""Watchers of work that does not contribute."""
