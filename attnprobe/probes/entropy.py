@@ -15,7 +15,7 @@ from attnprobe.probes.map_statistics.results import (
 )
 from attnprobe.records import AttentionSite, Metric, Probe, ProbeResult, Subject
 
-_UNIFORM = 0.98
+UNIFORM = 0.98
 _ZHAI = "Zhai et al. 2023, arXiv:2303.06296, section 3."
 
 
@@ -65,7 +65,7 @@ METRICS = (
         unit="1",
         level="site",
         exactness="exact",
-        method=f"Share of heads whose normalised_entropy is above {_UNIFORM}; of the model over all heads.",
+        method=f"Share of heads whose normalised_entropy is above {UNIFORM}; of the model over all heads.",
         not_said="Above one half the model looks untrained: similarities between its heads then say nothing. "
         "Uniform heads may also be meant so.",
         needs_data=True,
@@ -86,7 +86,7 @@ def _run(subject: Subject) -> ProbeResult:
     def read(index: int, site: AttentionSite) -> dict[str, Any]:
         normalised = watcher.mean(index, "normalised")
         known = normalised[~normalised.isnan()]
-        uniform = (known > _UNIFORM).double().mean() if len(known) else "no query sees two keys"
+        uniform = (known > UNIFORM).double().mean() if len(known) else "no query sees two keys"
         return {
             "attention_entropy": watcher.mean(index, "entropy"),
             "normalised_entropy": normalised,
@@ -99,7 +99,7 @@ def _run(subject: Subject) -> ProbeResult:
     found = results(subject, METRICS, watcher.reason, read)
     heads = all_heads(found, "normalised_entropy")
     found.append(of_model("normalised_entropy", heads, median))
-    found.append(of_model("uniform_heads", heads, share_above(_UNIFORM)))
+    found.append(of_model("uniform_heads", heads, share_above(UNIFORM)))
     return probe_result(found)
 
 

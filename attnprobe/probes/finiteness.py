@@ -12,6 +12,7 @@ from attnprobe.records import Measurement, Metric, NotMeasured, Probe, ProbeResu
 _INPUTS = ("query", "key", "value")
 _FORWARD = (*_INPUTS, "scores", "weights", "output")  # in the order in which one makes the next
 _BACKWARD = ("output", *_INPUTS)
+_STARTS = ("nowhere", *_FORWARD, *(f"{place} gradient" for place in _BACKWARD))
 _NO_BACKWARD = "the scan ran no backward pass"
 _ROWS = "Counted by query and head, over all queries of sequences up to 256, else over 256 spread over them. "
 
@@ -70,6 +71,18 @@ METRICS = (
         unit="parameter",
     ),
     _metric(
+        "non_finite_start",
+        "Where NaN or infinities come up first",
+        "Of the first attention of the forward that holds some: in which of its tensors, in the order in "
+        "which "
+        "one makes the next. If the forward has none: the same of the backward. All other attentions: "
+        "nowhere.",
+        "They may come up before it, outside of any attention.",
+        level="site",
+        exactness="sampled",
+        labels=_STARTS,
+    ),
+    _metric(
         "first_non_finite_site",
         "The first attention of the forward with NaN or infinities",
         "Index into the sites, from 0, in the order of the forward; a note says in which tensor.",
@@ -104,6 +117,7 @@ def _run(subject: Subject) -> ProbeResult:
     gap = "the scan ran no backward pass, or no parameter got a gradient"
     found.append(result("non_finite_parameter_gradients", "", gap if parameters is None else parameters))
     notes: list[str] = []
+    starts: list[tuple[int, str]] = []
     forward = range(len(subject.trace.sites))
     for metric, order, places, suffix in (
         ("first_non_finite_site", forward, _FORWARD, ""),
@@ -116,9 +130,18 @@ def _run(subject: Subject) -> ProbeResult:
             found.append(NotMeasured(metric=metric, site="", reason=reason))
             continue
         found.append(Measurement(metric=metric, site="", value=first[0]))
+        starts.append((first[0], first[1] + suffix))
         where = f"the {first[1]}{suffix} of {subject.trace.sites[first[0]].id}"
         notes.append(f"NaN or infinities come up first in {where}")
+    found += _starts(subject, dict(starts[:1]))
     return probe_result(found, notes)
+
+
+def _starts(subject: Subject, first: dict[int, str]) -> Iterator[Measurement]:
+    """Of each site, whether it is the first, and with which tensor."""
+    for index, site in enumerate(subject.trace.sites):
+        place = first.get(index, "nowhere")
+        yield Measurement(metric="non_finite_start", site=site.id, value=_STARTS.index(place))
 
 
 def _of_site(sums: Any, index: int, has_backward: bool) -> Iterator[tuple[str, Value]]:

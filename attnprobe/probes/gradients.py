@@ -45,7 +45,8 @@ def _share_metric(role: str, plural: str) -> Metric:
         method=f"Σ‖∂loss/∂{role}‖² of a head / that of all heads of the site; the site's number is the "
         "largest share. Even: 1 / number of heads.",
         not_said="A small share is not a useless head: see its importance.",
-        needs_data=True,
+        # How a layer's gradient divides among its heads follows from their weights far more than from tokens.
+        needs_data=False,
         topic="gradients",
     )
 

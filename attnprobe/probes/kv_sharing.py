@@ -100,6 +100,18 @@ _LATENT = (
         topic="approximability",
     ),
     Metric(
+        name="key_value_rank",
+        title="Dims that hold 95 % of keys and values",
+        unit="1",
+        level="site",
+        exactness="sampled",
+        method="Fewest eigenvalues of the covariance of [k; v] whose sum is 0.95 of all; see "
+        "key_value_energy_at_sixth. A latent cache of that many numbers per token would hold so much.",
+        not_said="The loss: what is small can matter. With few tokens for its dims it is too low.",
+        needs_data=True,
+        topic="approximability",
+    ),
+    Metric(
         name="key_value_rank_share",
         title="Share of their dims that holds 95 % of keys and values",
         unit="1",
@@ -146,12 +158,12 @@ def _run(subject: Subject) -> ProbeResult:
                 reason = "it has one key-value head" if blocks else "its keys and values were not seen"
                 gathered.missing(names, site.id, reason)
             else:
-                _merge(gathered, site, role, blocks, _groups(sums, index, site, heads))
+                _merge(gathered, site, role, blocks, groups_of(sums, index, site, heads))
         _together(gathered, sums, index, subject.trace.sites)
     return gathered.result()
 
 
-def _groups(sums: Sums, index: int, site: AttentionSite, heads: int) -> list[int]:
+def groups_of(sums: Sums, index: int, site: AttentionSite, heads: int) -> list[int]:
     """Which key-value head each head uses."""
     known = sums.get(index, "groups")
     if known is None:
@@ -230,7 +242,9 @@ def _together(gathered: Gathered, sums: Sums, index: int, sites: Sequence[Attent
         return
     known, dims = shares(products), len(products)
     gathered.number("key_value_energy_at_sixth", site.id, float(known[: sixth(dims)].sum()))
-    gathered.number("key_value_rank_share", site.id, rank_for(known, TARGET) / dims)
+    rank = rank_for(known, TARGET)
+    gathered.number("key_value_rank", site.id, rank)
+    gathered.number("key_value_rank_share", site.id, rank / dims)
 
 
 probe = Probe(name="kv_sharing", depth="measured", metrics=METRICS, run=_run, watch=_watch)

@@ -20,6 +20,8 @@ _YUDIN = "Yudin et al. 2025, arXiv:2507.07814."
 _NO_SCORES = "its scores before the normaliser are not known"
 _NO_SOFTMAX = "its normaliser is no softmax"
 
+# What the softmax does to the gradient follows from the size of the scores: weights that are too large show it
+# on random ids as well, and healthy ones do not. So none of these numbers needs data.
 METRICS = (
     map_metric(
         "largest_logit",
@@ -32,7 +34,20 @@ METRICS = (
         exactness="sampled",
         source="Dehghani et al. 2023, arXiv:2302.05442; Kimi K2, arXiv:2507.20534, which clips at 100.",
         topic="gradients",
+        needs_data=False,
         headline=True,
+    ),
+    map_metric(
+        "largest_positive_logit",
+        "Largest score before the softmax, with its sign",
+        "max s_ij over visible keys: as largest_logit, but large negative scores do not count, so that a "
+        "position "
+        "bias that falls with the distance (ALiBi) is no reason for it to grow with the length.",
+        "Not saturation by itself: a head may find its one key so.",
+        exactness="sampled",
+        source="S_max of Kimi K2, arXiv:2507.20534, which clips at 100.",
+        topic="gradients",
+        needs_data=False,
     ),
     map_metric(
         "logit_spread",
@@ -42,6 +57,7 @@ METRICS = (
         exactness="sampled",
         source="Hong and Lee 2025, EMNLP.",
         topic="gradients",
+        needs_data=False,
     ),
     map_metric(
         "softmax_jacobian",
@@ -52,6 +68,7 @@ METRICS = (
         exactness="sampled",
         source=_YUDIN,
         topic="gradients",
+        needs_data=False,
     ),
     map_metric(
         "softmax_jacobian_bound",
@@ -62,6 +79,7 @@ METRICS = (
         exactness="sampled",
         source=_YUDIN,
         topic="gradients",
+        needs_data=False,
     ),
     map_metric(
         "saturated_queries",
@@ -70,6 +88,7 @@ METRICS = (
         "A head that always finds the previous token is saturated and healthy: see column_entropy.",
         exactness="sampled",
         topic="gradients",
+        needs_data=False,
     ),
     map_metric(
         "saturated_heads",
@@ -79,6 +98,7 @@ METRICS = (
         level="site",
         exactness="sampled",
         topic="gradients",
+        needs_data=False,
     ),
 )
 
@@ -94,9 +114,13 @@ def _run(subject: Subject) -> ProbeResult:
 
     def read(index: int, site: AttentionSite) -> dict[str, Value]:
         logits, trace = watcher.sums.get(index, "largest_logit"), watcher.sums.get(index, "trace")
+        highest = watcher.sums.get(index, "highest")
         saturated, gap = watcher.mean(index, "saturated"), watcher.reason(index)
         return {
             "largest_logit": gap or _NO_SCORES if logits is None else OfHeads(float(logits.max()), logits),
+            "largest_positive_logit": gap or _NO_SCORES
+            if highest is None
+            else OfHeads(float(highest.max()), highest),
             "logit_spread": gap or _NO_SCORES if logits is None else watcher.mean(index, "spread"),
             "softmax_jacobian": gap or _NO_SOFTMAX if trace is None else watcher.mean(index, "trace"),
             "softmax_jacobian_bound": gap or _NO_SOFTMAX if trace is None else watcher.mean(index, "bound"),
@@ -105,7 +129,8 @@ def _run(subject: Subject) -> ProbeResult:
         }
 
     found = results(subject, METRICS, lambda index: "", read)
-    found.append(of_model("largest_logit", all_heads(found, "largest_logit"), max))
+    for metric in ("largest_logit", "largest_positive_logit"):
+        found.append(of_model(metric, all_heads(found, metric), max))
     saturated = all_heads(found, "saturated_queries")
     found.append(of_model("saturated_queries", saturated, lambda values: sum(values) / len(values)))
     found.append(of_model("saturated_heads", saturated, share_above(0.5)))

@@ -58,6 +58,7 @@ def test_a_healthy_attention_has_none_of_them() -> None:
     for metric in ("non_finite_inputs", "non_finite_outputs", "non_finite_gradients"):
         assert number(result, metric, "layer0") == 0.0
     assert heads_of(result, "non_finite_scores", "layer0") == [0.0, 0.0]
+    assert number(result, "non_finite_start", "layer0") == 0
     assert gap(result, "first_non_finite_site", "") == "nothing that was seen was NaN or infinite"
     assert result.notes == ()
 
@@ -74,6 +75,8 @@ def test_elements_are_counted_and_the_first_site_is_named() -> None:
     assert number(result, "non_finite_outputs", "layer1") == 1.0
     assert number(result, "non_finite_inputs", "layer2") == 1.0
     assert number(result, "first_non_finite_site", "") == 1.0
+    # nowhere, query, key, value, scores, weights, output: the sixth
+    assert [number(result, "non_finite_start", f"layer{index}") for index in range(3)] == [0, 6, 0]
     assert result.notes == ("NaN or infinities come up first in the output of layer1",)
 
 

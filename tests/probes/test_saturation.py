@@ -27,6 +27,13 @@ def test_the_largest_score_counts_by_its_size_and_hidden_keys_do_not() -> None:
     assert number(result, "largest_logit", "") == 7.0
 
 
+def test_with_its_sign_a_score_far_below_zero_is_not_large() -> None:
+    heads = [[[1.0, -7.0], [2.0, -torch.inf]], [[-3.0, -1e9], [-5.0, -4.0]]]
+    result = look(probe, call_of(scored(heads), site(heads=2)))
+    assert heads_of(result, "largest_positive_logit") == [2.0, -3.0]
+    assert number(result, "largest_positive_logit", "") == 2.0
+
+
 def test_the_spread_of_scores_is_taken_over_visible_keys() -> None:
     # 1, 5 and 3, 3: deviations 2 and 0. The third query sees one key only and does not count
     rows = [[1.0, 5.0, -torch.inf], [3.0, 3.0, -torch.inf], [9.0, -torch.inf, -torch.inf]]

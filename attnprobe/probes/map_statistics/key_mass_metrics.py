@@ -6,6 +6,7 @@ from attnprobe.probes.map_statistics.metrics import LENGTH, SAMPLE, map_metric
 
 SINK = 0.3
 _GU = "Gu et al. 2025, arXiv:2410.10781, section 3."
+# Sinks come up on random tokens as well (Gu et al. 2025, section 3), so their numbers need no data.
 _EXACT = "Exact through the kernel, for all real queries. "
 
 METRICS = (
@@ -18,6 +19,7 @@ METRICS = (
         "Uniform attention has 1/n in encoders and about (ln n)/n in causal models. Sinks elsewhere than at "
         "the start show in largest_key_mass. Under a window few queries see a key, and each gives it much.",
         source=_GU,
+        needs_data=False,
         headline=True,
     ),
     map_metric(
@@ -26,6 +28,7 @@ METRICS = (
         "The k of sink_mass, from 0. Of a site: that of the mean over its heads.",
         "Whether it takes much.",
         source=_GU,
+        needs_data=False,
     ),
     map_metric(
         "sink_heads",
@@ -34,6 +37,7 @@ METRICS = (
         "The limit is that of the source, found on language models.",
         level="site",
         source=_GU,
+        needs_data=False,
     ),
     map_metric(
         "largest_key_mass",

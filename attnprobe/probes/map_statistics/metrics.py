@@ -21,6 +21,7 @@ def map_metric(
     topic: Topic = "information",
     needs_data: bool = True,
     headline: bool = False,
+    labels: tuple[str, ...] = (),
 ) -> Metric:
     """A metric of attention maps; random inputs make most of them mean little."""
     return Metric(
@@ -35,4 +36,5 @@ def map_metric(
         needs_data=needs_data,
         topic=topic,
         headline=headline,
+        labels=labels,
     )

@@ -40,6 +40,8 @@ class SaturationWatcher(MapWatcher):
         """logits [N, H, b, S], -inf where not visible; NaN and +inf among them count as 0."""
         scores = torch.nan_to_num(logits, nan=0.0, posinf=0.0, neginf=0.0)
         count = visible.sum(-1)
+        highest = scores.masked_fill(~visible, -torch.inf).amax(-1)
+        self.sums.maximum(call.index, "highest", torch.where(valid, highest, -torch.inf).amax((0, 2)))
         size = torch.maximum(scores.amax(-1), -scores.amin(-1))
         self.sums.maximum(call.index, "largest_logit", torch.where(valid, size, 0.0).amax((0, 2)))
         mean = scores.sum(-1) / count.clamp(min=1)
