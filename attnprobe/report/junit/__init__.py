@@ -1,0 +1,1 @@
+"""JUnit's XML: what CI systems show as tests."""

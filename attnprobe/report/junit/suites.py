@@ -1,0 +1,134 @@
+"""Rules and budgets as test cases: a case fails exactly when it fails the check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import get_args
+
+from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
+
+from attnprobe.records import BudgetResult, Category, RuleOutcome, Scan
+from attnprobe.report.judged import budgets
+from attnprobe.report.judged.findings import is_failing, what_fails_first
+from attnprobe.report.judged.plain import heading, lines
+from attnprobe.report.judged.target import slug
+from attnprobe.report.parts.catalogue import Words, both, check_language, say
+from attnprobe.report.parts.names import metric_title
+from attnprobe.report.parts.outcomes import reason
+from attnprobe.report.parts.safe_text import safe
+
+CORE = "core"
+FINDINGS_TOLD = 50  # of one rule
+
+
+@dataclass(slots=True)
+class _Case:
+    """One test case before it is XML."""
+
+    suite: str
+    name: str
+    failures: list[tuple[str, str]] = field(default_factory=list)  # (message, text)
+    skipped: str = ""
+    output: str = ""
+
+
+def junit_xml(scan: Scan, language: str) -> bytes:
+    """The file: one suite per category (of another pack: one of its own), one more for the budgets."""
+    check_language(language)
+    suites: dict[str, TestSuite] = {}
+    for case in (*_rules(scan, language), *_budgets(scan, language)):
+        suites.setdefault(case.suite, TestSuite(case.suite)).add_testcase(_made(case))
+    document = JUnitXml("attnprobe")
+    for suite in suites.values():
+        suite.add_property("target", slug(scan))
+        document.add_testsuite(suite)
+    out = BytesIO()
+    document.write(out, pretty=True)
+    return out.getvalue()
+
+
+def _made(case: _Case) -> TestCase:
+    made = TestCase(case.name, classname=case.suite)
+    results = [_failure(*each) for each in case.failures]
+    if case.skipped:
+        results.append(Skipped(case.skipped))
+    if results:
+        made.result = results
+    if case.output:
+        made.system_out = case.output
+    return made
+
+
+def _failure(message: str, text: str) -> Failure:
+    failure = Failure(message, "finding")
+    failure.text = text
+    return failure
+
+
+def _rules(scan: Scan, language: str) -> Iterator[_Case]:
+    places = {name: place for place, name in enumerate(get_args(Category))}
+    known = {outcome.rule: outcome for outcome in scan.outcomes}
+    fired = {finding.rule for finding in scan.findings}
+    for rule in sorted(known.keys() | fired, key=lambda rule: (_place(scan, rule, places), rule)):
+        yield _rule(scan, rule, known.get(rule), language)
+
+
+def _place(scan: Scan, rule: str, places: dict[str, int]) -> tuple[bool, int]:
+    card = scan.rules.get(rule)
+    return (card is None or card.pack != CORE, places.get(card.category, 0) if card else len(places))
+
+
+def _suite(scan: Scan, rule: str) -> str:
+    card = scan.rules.get(rule)
+    if card is None:
+        return "attnprobe"
+    return f"attnprobe.{card.category if card.pack == CORE else safe(card.pack, 100)}"
+
+
+def _rule(scan: Scan, rule: str, outcome: RuleOutcome | None, language: str) -> _Case:
+    card = scan.rules.get(rule)
+    case = _Case(_suite(scan, rule), f"{safe(rule, 40)} {safe(card.name, 120) if card else ''}".strip())
+    told: list[str] = []
+    found = [each for each in what_fails_first(scan.findings) if each.rule == rule]
+    for finding in found[:FINDINGS_TOLD]:
+        text = "\n".join(lines(scan, finding, language))
+        if is_failing(scan, finding):
+            case.failures.append((both(heading(scan, finding)).pick(language), text))
+        else:
+            told.append(f"{say(f'gate.level.{finding.severity}').pick(language)}: {text}")
+    ignored = sum(each.finding.rule == rule for each in scan.ignored)
+    told += [say("gate.passed_as_ignored", count=ignored).pick(language)] if ignored else []
+    if not found and outcome is not None:
+        case.skipped = _why_skipped(outcome, language)
+    case.output = "\n\n".join(told)
+    return case
+
+
+def _why_skipped(outcome: RuleOutcome, language: str) -> str:
+    keys = {"not_measured": "gate.not_measured_here", "not_applicable": "gate.not_applicable"}
+    key = keys.get(outcome.outcome)
+    return say(key, reason=reason(outcome)).pick(language) if key else ""
+
+
+def _budgets(scan: Scan, language: str) -> Iterator[_Case]:
+    for budget in scan.budgets:
+        yield _budget(scan, budget, language)
+
+
+def _budget(scan: Scan, budget: BudgetResult, language: str) -> _Case:
+    def pick(words: Words) -> str:
+        return both(words).pick(language)
+
+    told = pick(budgets.state(scan, budget))
+    case = _Case("attnprobe.budgets", f"{safe(budget.metric, 120)} {safe(budget.text, 60)}")
+    if budgets.is_failing(budget):
+        case.failures.append(
+            (pick(metric_title(scan, budget.metric)), f"{told}\n{pick(budgets.remedy(budget))}")
+        )
+    elif budget.is_met is None:
+        case.skipped = told
+    else:
+        case.output = told
+    return case
