@@ -18,6 +18,7 @@ from attnprobe.tracing.axes.algebra import Dim
 from attnprobe.tracing.capturing.run import capture_step
 from attnprobe.tracing.reading.scene import Scene
 from attnprobe.tracing.recognition import understand
+from attnprobe.tracing.structuring.facts import structures
 
 _DETACH = "aten.detach.default"
 _KNOWN_LIBRARIES = ("aten.", "prim.", "prims.", "profiler.", "inductor.")
@@ -85,13 +86,16 @@ def _trace(model: LoadedModel, *, train: bool, backward: bool, seed: int, with_l
     cores = merged(scene, cores)
     classes = {name: type(module).__name__ for name, module in model.module.named_modules()}
     sites, parts = assemble(scene, cores, classes)
+    between = streams(scene, cores, sites)
+    sites, facts = structures(scene, cores, sites, between, train=train)
     return Trace(
         ops=captured.ops,
         tensors=captured.tensors,
         events=captured.events,
         sites=sites,
         cores=tuple(cores),
-        streams=streams(scene, cores, sites),
+        streams=between,
+        structures=facts,
         site_of_op=parts,
         blind_spots=(*_opaque_modules(model.module), *_opaque_ops(captured.ops)),
         module_classes=classes,

@@ -172,9 +172,10 @@ class Capture:
     def _argument(self, value: Any, inputs: list[torch.Tensor]) -> Any:
         if isinstance(value, torch.Tensor):
             number = self.id_of(value)
+            is_outside = number is None
             if number is None:
                 number = self._new_tensor(value, "", value.requires_grad, is_new=False)
-            if value.requires_grad:
+            if value.requires_grad and (is_outside or not self.tensors[number].needs_weights):
                 self._mark_unregistered(value, self.tensors[number])
             inputs.append(value)
             source = self._filled.get(self.tensors[number].storage)
@@ -192,7 +193,7 @@ class Capture:
     def _mark_unregistered(self, value: torch.Tensor, tensor: Tensor) -> None:
         """A leaf that asks for a gradient and was made of no input is a weight that the model does not have.
 
-        While the backward pass recomputes, checkpoints make leaves of their own.
+        Views of weights, which without gradients look like leaves, are computed from weights. While the backward pass recomputes, checkpoints make leaves of their own.
         """
         if not tensor.origin and value.is_leaf and not tensor.from_input and not self.is_backward:
             tensor.origin, tensor.needs_weights = _UNREGISTERED, True

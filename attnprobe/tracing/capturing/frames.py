@@ -15,6 +15,7 @@ from attnprobe.records import Location
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 _HIDDEN = ("contextlib.py", "functools.py")
+_HELPERS = tuple(f"{os.sep}{name}{os.sep}" for name in ("einops", "opt_einsum"))  # they move the user's dims
 
 
 class Lines:
@@ -69,6 +70,8 @@ def _kind_of(filename: str) -> int:
     if filename.startswith(_OURS):
         return 2
     if filename.startswith(_TORCH) or filename.startswith("<frozen") or filename.endswith(_HIDDEN):
+        return 1
+    if any(name in filename for name in _HELPERS):
         return 1
     return 0
 
