@@ -14,9 +14,10 @@ from attnprobe.report.judged import budgets
 from attnprobe.report.judged.findings import is_failing, what_fails_first
 from attnprobe.report.judged.plain import heading, lines
 from attnprobe.report.judged.target import slug
-from attnprobe.report.parts.catalogue import Words, both, check_language, say
+from attnprobe.report.parts.catalogue import Words, both, check_language, join, say
 from attnprobe.report.parts.names import metric_title
 from attnprobe.report.parts.outcomes import reason
+from attnprobe.report.parts.quantities import count
 from attnprobe.report.parts.safe_text import safe
 
 CORE = "core"
@@ -29,7 +30,8 @@ class _Case:
 
     suite: str
     name: str
-    failures: list[tuple[str, str]] = field(default_factory=list)  # (message, text)
+    failures: list[str] = field(default_factory=list)  # what failed it, one text each
+    title: str = ""  # of the failure
     skipped: str = ""
     output: str = ""
 
@@ -51,20 +53,15 @@ def junit_xml(scan: Scan, language: str) -> bytes:
 
 def _made(case: _Case) -> TestCase:
     made = TestCase(case.name, classname=case.suite)
-    results = [_failure(*each) for each in case.failures]
-    if case.skipped:
-        results.append(Skipped(case.skipped))
-    if results:
-        made.result = results
+    if case.failures:
+        failure = Failure(case.title, "finding")
+        failure.text = "\n\n".join(case.failures)
+        made.result = [failure]
+    elif case.skipped:
+        made.result = [Skipped(case.skipped)]
     if case.output:
         made.system_out = case.output
     return made
-
-
-def _failure(message: str, text: str) -> Failure:
-    failure = Failure(message, "finding")
-    failure.text = text
-    return failure
 
 
 def _rules(scan: Scan, language: str) -> Iterator[_Case]:
@@ -95,13 +92,15 @@ def _rule(scan: Scan, rule: str, outcome: RuleOutcome | None, language: str) -> 
     for finding in found[:FINDINGS_TOLD]:
         text = "\n".join(lines(scan, finding, language))
         if is_failing(scan, finding):
-            case.failures.append((both(heading(scan, finding)).pick(language), text))
+            case.failures.append(text)
+            case.title = both(heading(scan, finding)).pick(language)
         else:
             told.append(f"{say(f'gate.level.{finding.severity}').pick(language)}: {text}")
     ignored = sum(each.finding.rule == rule for each in scan.ignored)
     told += [say("gate.passed_as_ignored", count=ignored).pick(language)] if ignored else []
-    if not found and outcome is not None:
-        case.skipped = _why_skipped(outcome, language)
+    if outcome is not None:
+        told += _partly(outcome, language)
+        case.skipped = "" if found else _why_skipped(outcome, language)
     case.output = "\n\n".join(told)
     return case
 
@@ -110,6 +109,14 @@ def _why_skipped(outcome: RuleOutcome, language: str) -> str:
     keys = {"not_measured": "gate.not_measured_here", "not_applicable": "gate.not_applicable"}
     key = keys.get(outcome.outcome)
     return say(key, reason=reason(outcome)).pick(language) if key else ""
+
+
+def _partly(outcome: RuleOutcome, language: str) -> list[str]:
+    """Where it could not be measured although it could elsewhere."""
+    if not outcome.partly:
+        return []
+    share = say("rules.partly", part=count(outcome.partly), all=count(outcome.subjects))
+    return [join((share, reason(outcome)), "list.colon").pick(language)]
 
 
 def _budgets(scan: Scan, language: str) -> Iterator[_Case]:
@@ -124,9 +131,8 @@ def _budget(scan: Scan, budget: BudgetResult, language: str) -> _Case:
     told = pick(budgets.state(scan, budget))
     case = _Case("attnprobe.budgets", f"{safe(budget.metric, 120)} {safe(budget.text, 60)}")
     if budgets.is_failing(budget):
-        case.failures.append(
-            (pick(metric_title(scan, budget.metric)), f"{told}\n{pick(budgets.remedy(budget))}")
-        )
+        case.title = pick(metric_title(scan, budget.metric))
+        case.failures.append(f"{told}\n{pick(budgets.remedy(budget))}")
     elif budget.is_met is None:
         case.skipped = told
     else:
