@@ -1,0 +1,60 @@
+"""An expression of a rule: checked when it is read, fast when it is evaluated."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from attnprobe.checking.expressions.compiling import Evaluate, Parts, compiled, no_parts
+from attnprobe.checking.expressions.reading import FOLDS, FUNCTIONS, parsed
+from attnprobe.checking.expressions.vocabulary import OPTION, Facts, Kind, Options, Vocabulary
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expression:
+    """A text, its tree, and the function it stands for."""
+
+    text: str
+    tree: ast.expr
+    evaluate: Evaluate
+    names: tuple[str, ...]  # of facts, of the subject and its parts, in order of appearance
+    options: tuple[str, ...]  # that it uses, without "opt_"
+
+    def __call__(self, facts: Facts, options: Options, parts: Parts = no_parts) -> Any:
+        """The value.
+
+        Raises:
+            Missing: A fact on which the value hangs is not known.
+        """
+        return self.evaluate(facts, options, parts)
+
+
+def read_expression(text: str, vocabulary: Vocabulary, kind: Kind = "bool") -> Expression:
+    """An expression from its text.
+
+    Raises:
+        ExpressionFault: What is wrong with it, and at which character.
+    """
+    tree = parsed(text, vocabulary, kind)
+    used = tuple(dict.fromkeys(_names(tree)))
+    return Expression(
+        text=" ".join(text.split()),
+        tree=tree,
+        evaluate=compiled(tree),
+        names=tuple(name for name in used if not name.startswith(OPTION)),
+        options=tuple(name.removeprefix(OPTION) for name in used if name.startswith(OPTION)),
+    )
+
+
+def is_over_parts(node: ast.AST) -> bool:
+    """Whether a node is share(), largest(), smallest() or median()."""
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("share", *FOLDS)
+    )
+
+
+def _names(tree: ast.expr) -> Iterator[str]:
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id not in FUNCTIONS]
+    yield from (node.id for node in sorted(found, key=lambda node: node.col_offset))

@@ -1,0 +1,37 @@
+"""Packs of rules: YAML files become checked rules."""
+
+from attnprobe.checking.packs.loading import (
+    check_paths,
+    installed,
+    load_file,
+    load_rules,
+    metric_dictionary,
+)
+from attnprobe.checking.packs.rule import (
+    Applies,
+    Evidence,
+    FactsTest,
+    ModelTest,
+    Option,
+    Rule,
+    RuleRemedy,
+    Value,
+)
+from attnprobe.checking.packs.ruleset import ruleset_of
+
+__all__ = [
+    "Applies",
+    "Evidence",
+    "FactsTest",
+    "ModelTest",
+    "Option",
+    "Rule",
+    "RuleRemedy",
+    "Value",
+    "check_paths",
+    "installed",
+    "load_file",
+    "load_rules",
+    "metric_dictionary",
+    "ruleset_of",
+]

@@ -1,0 +1,41 @@
+"""`attnprobe rules validate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from attnprobe.commands.terminal.failure import visible
+from attnprobe.commands.terminal.session import session_options
+from attnprobe.errors import RuleError
+
+
+@click.command(
+    "validate",
+    help="Check rule files, or all of a folder, without running anything: form, names, expressions, texts.",
+    epilog="Example: attnprobe rules validate my_rules/",
+)
+@click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@session_options
+def validate(paths: tuple[Path, ...]) -> None:
+    """Print every fault, then how many rules are right.
+
+    Raises:
+        RuleError: There was a fault.
+    """
+    from attnprobe.checking.packs import check_paths
+
+    rules, faults = check_paths(paths)
+    print_faults(faults)
+    click.echo(f"{len(rules)} {'rule is' if len(rules) == 1 else 'rules are'} right")
+    if faults:
+        raise RuleError(f"{len(faults)} {'fault' if len(faults) == 1 else 'faults'} in rule files")
+
+
+def print_faults(faults: tuple[RuleError, ...]) -> None:
+    """One line each, with its hint below."""
+    for fault in faults:
+        click.echo(visible(fault.message))
+        if fault.hint:
+            click.echo(f"  {visible(fault.hint)}")
