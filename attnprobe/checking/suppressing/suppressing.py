@@ -160,7 +160,7 @@ def _ending(uses: Iterable[IgnoreUse]) -> tuple[str, ...]:
 def _overlong(ignores: Iterable[IgnoreEntry], day: date, max_days: int | None) -> tuple[str, ...]:
     return tuple(
         f"the ignore of {', '.join(entry.rules)} at {entry.origin} does not hold: "
-        f"{f'it ends on {entry.until}' if entry.until else 'it has no `until`'}, max-ignore-days is {max_days}"
+        f"max-ignore-days is {max_days}, it {f'ends on {entry.until}' if entry.until else 'has no end'}"
         for entry in ignores
         if max_days is not None
         and (not entry.until or (date.fromisoformat(entry.until) - day).days > max_days)
