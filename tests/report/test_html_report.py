@@ -8,8 +8,10 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
+from full_scans import full_scan
 from health_scans import health_scan, wide_health_scan
 from hostile_names import HOSTILE_NAMES
+from judged_scans import judged_scan, many_findings, passed_scan, renamed_judged_scan
 from sample_scans import empty_scan, gpt_scan, gpt_site, renamed_scan, rich_scan, wide_scan
 
 from attnprobe.errors import UsageError
@@ -63,6 +65,10 @@ SCANS = {
     "rich": rich_scan(),
     "wide": wide_scan(100, False),
     "health": health_scan(),
+    "judged": judged_scan(),
+    "passed": passed_scan(),
+    "full": full_scan(health_scan()),
+    "many": many_findings(100),
 }
 
 
@@ -144,6 +150,11 @@ def test_the_language_is_the_one_in_which_the_page_opens():
         (health_scan(), 900),
         (wide_health_scan(1000), 2000),
         (wide_health_scan(1000, is_grouped=False), 2000),
+        (full_scan(gpt_scan()), 400),
+        (full_scan(wide_scan(1000), fired=66), 2000),
+        (full_scan(wide_scan(1000, is_grouped=False), fired=66), 2000),
+        (full_scan(wide_health_scan(1000, is_grouped=False)), 2000),
+        (many_findings(2000), 2000),
     ],
     ids=[
         "empty",
@@ -154,6 +165,11 @@ def test_the_language_is_the_one_in_which_the_page_opens():
         "24 layers of 16 heads with 80 metrics of health",
         "1,000 sites in a group with health",
         "1,000 groups with health",
+        "24 layers, 66 rules",
+        "1,000 sites in a group, 66 rules that fired",
+        "1,000 groups, 66 rules that fired",
+        "1,000 groups with health, 66 rules",
+        "2,000 findings",
     ],
 )
 def test_the_page_keeps_its_size(scan, kilobytes):
@@ -168,6 +184,20 @@ def test_a_hostile_name_is_text_and_nothing_else(name, topic):
     assert [t for t in page.tags() if t != "wbr"] == [t for t in harmless.tags() if t != "wbr"]
     assert safe(name) in page.text
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028\u202e]", page.text)
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=lambda name: ascii(name)[:24])
+def test_a_hostile_name_in_a_finding_or_a_rule_is_text_and_nothing_else(name):
+    page = Page(report.render(renamed_judged_scan(name), "en"))
+    harmless = Page(report.render(renamed_judged_scan("harmless"), "en"))
+    assert [t for t in page.tags() if t != "wbr"] == [t for t in harmless.tags() if t != "wbr"]
+    assert page.text.count(safe(name)) >= 30
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028\u202e]", page.text)
+
+
+def test_rules_that_passed_cost_a_line_each():
+    one, many = (len(report.render(full_scan(gpt_scan(), fired=0, rules=n), "en")) for n in (8, 66))
+    assert (many - one) / 58 <= 250
 
 
 def test_an_empty_name_still_has_a_row():

@@ -18,9 +18,9 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=_place))
 
 
-def _place(finding: Finding) -> tuple[int, float, str, str]:
+def _place(finding: Finding) -> tuple[int, float, str]:
     best = largest_saving(finding.savings)
-    return (SEVERITIES.index(finding.severity), -best.of_model if best else 0.0, finding.rule, finding.where)
+    return (SEVERITIES.index(finding.severity), -best.of_model if best else 0.0, finding.rule)
 
 
 def largest_saving(savings: Iterable[Saving]) -> Saving | None:

@@ -6,6 +6,7 @@ import re
 from glob import escape
 
 MAX_CHARACTERS = 300
+LONGEST_GLOB = 1000
 
 # Control characters (C0, C1, DEL), invisible and direction-changing ones, line and paragraph separators,
 # interlinear marks, byte-order marks, language tags, lone surrogates, non-characters.
@@ -27,11 +28,11 @@ def safe(text: str, limit: int = MAX_CHARACTERS) -> str:
 
 
 def as_glob(text: str) -> str:
-    """A glob that matches the text, in which nothing is unprintable, deceptive or longer than a name may be.
+    """A glob that matches the text, in which nothing is unprintable, deceptive or endless.
 
     `?` stands for what is, `*` for the middle of what is too long.
     """
-    if len(text) > MAX_CHARACTERS:
+    if len(text) > LONGEST_GLOB:
         return f"{as_glob(text[:100])}*{as_glob(text[-100:])}"
     return _UNSAFE.sub("?", escape(text))
 

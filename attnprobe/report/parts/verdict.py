@@ -50,7 +50,7 @@ def details(scan: Scan) -> tuple[Text, ...]:
     """Further sentences, as many as the scan has numbers for."""
     if not scan.sites:
         return (say("verdict.looked_for"),)
-    sentences = (_saving(scan), _memory(scan), _growth(scan), _waste(scan))
+    sentences = (_memory(scan), _growth(scan), _waste(scan), _saving(scan))
     return tuple(sentence for sentence in sentences if sentence)
 
 

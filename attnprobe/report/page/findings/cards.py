@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from attnprobe.records import Finding, RuleCard, Saving, Scan
 from attnprobe.report.page.elements import Column, Table
-from attnprobe.report.page.findings.proof import evidence_table, instance_table
+from attnprobe.report.page.findings.proof import Places, evidence_table, places
 from attnprobe.report.parts import findings as of
 from attnprobe.report.parts.catalogue import Text, Words, say
 from attnprobe.report.parts.ignoring import Snippets, ignore_snippets
@@ -53,22 +53,23 @@ class Card:
     wrong_when: Words
     references: tuple[str, ...]
     groups: tuple[tuple[str, str], ...]  # anchor and letter of the groups that it is about
-    instances: Table | None
-    instances_title: Text
+    places: Places | None
+    places_title: Text
     snippets: Snippets
 
 
-def card(scan: Scan, finding: Finding, anchor: str, groups: Mapping[str, tuple[str, str]]) -> Card:
-    """The card of a finding.
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all cards of a page share."""
 
-    Args:
-        scan: That holds it.
-        finding: What to show.
-        anchor: Of the card.
-        groups: Site -> anchor and letter of its group, of those that have a row of their own.
-    """
+    groups: Mapping[str, tuple[str, str]]  # site -> anchor and letter of its group, where that has a row
+    places: int  # that a card may list
+
+
+def card(scan: Scan, finding: Finding, anchor: str, around: Surroundings) -> Card:
+    """The card of a finding."""
     rule, best = scan.rules.get(finding.rule), of.largest_saving(finding.savings)
-    own = dict.fromkeys(groups[site] for site in finding.sites if site in groups)
+    own = dict.fromkeys(around.groups[site] for site in finding.sites if site in around.groups)
     return Card(
         anchor=anchor,
         severity=finding.severity,
@@ -90,9 +91,9 @@ def card(scan: Scan, finding: Finding, anchor: str, groups: Mapping[str, tuple[s
         wrong_when=of.in_both(rule.wrong_when) if rule else "",
         references=_references(rule),
         groups=tuple(own),
-        instances=instance_table(scan, finding),
-        instances_title=say("finding.instances", count=len(finding.instances)),
-        snippets=ignore_snippets(scan, finding),
+        places=places(scan, finding, around.places),
+        places_title=say("finding.instances", count=len(finding.instances)),
+        snippets=ignore_snippets(finding),
     )
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
 from attnprobe.records import Finding, Instance, Limit, Scan
 from attnprobe.report.page.elements import Column, Table, rows_left_out
 from attnprobe.report.parts.catalogue import Words, join, say
@@ -9,9 +13,17 @@ from attnprobe.report.parts.evidence import evidence_shown, evidence_title, limi
 from attnprobe.report.parts.quantities import UNKNOWN
 from attnprobe.report.parts.safe_text import safe
 
-INSTANCES_SHOWN = 500
 COLUMNS_SHOWN = 8
 HEADS_SHOWN = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where a rule fired: a table of what differs, or the names where nothing does."""
+
+    table: Table | None
+    same: tuple[Words, ...]
+    note: Words
 
 
 def evidence_table(scan: Scan, finding: Finding) -> Table | None:
@@ -48,28 +60,47 @@ def _row(scan: Scan, finding: Finding, name: str, limits: list[Limit]) -> tuple[
     )
 
 
-def instance_table(scan: Scan, finding: Finding) -> Table | None:
-    """Every place, the worst first; None where there is but one and the card has said it all."""
-    found = finding.instances
+def places(scan: Scan, finding: Finding, limit: int) -> Places | None:
+    """Every place, the worst first, by what differs; None of a single one, of which the card says all."""
+    found, shown = finding.instances, finding.instances[:limit]
     if len(found) < 2:
         return None
-    names = tuple(dict.fromkeys(name for each in found for name in each.evidence))[:COLUMNS_SHOWN]
-    has_heads = any(each.heads for each in found)
-    has_lines = len({each.location for each in found}) > 1
-    columns = (
-        Column(say("column.site"), "code"),
-        *([Column(say("fact.heads"))] if has_heads else []),
-        *(Column(evidence_title(scan, name), "number") for name in names),
-        *([Column(say("fact.location"), "code")] if has_lines else []),
+    note, columns = rows_left_out(len(shown), len(found)), _columns(scan, found)
+    if not columns:
+        return Places(table=None, same=tuple(_name(each) for each in shown), note=note)
+    rows = tuple((_name(each), *(value(each) for _, value in columns)) for each in shown)
+    first = Column(say("column.site"), "code")
+    heads = (first, *(column for column, _ in columns))
+    return Places(
+        table=Table(caption=say("finding.places"), columns=heads, rows=rows, note=note), same=(), note=""
     )
-    rows = []
-    for each in found[:INSTANCES_SHOWN]:
-        values = (evidence_shown(scan, name, each.evidence.get(name)) for name in names)
-        place = safe(str(each.location)) if each.location else UNKNOWN
-        heads, lines = [_heads(each)] * has_heads, [place] * has_lines
-        rows.append((safe(each.site) or say("series.model"), *heads, *values, *lines))
-    note = rows_left_out(len(rows), len(found))
-    return Table(caption=say("finding.places"), columns=columns, rows=tuple(rows), note=note)
+
+
+def _columns(scan: Scan, found: Sequence[Instance]) -> list[tuple[Column, Callable[[Instance], Words]]]:
+    """Heads, where there are any; numbers and lines, where they differ."""
+    columns: list[tuple[Column, Callable[[Instance], Words]]] = []
+    if any(each.heads for each in found):
+        columns.append((Column(say("fact.heads")), _heads))
+    names = dict.fromkeys(name for each in found for name in each.evidence)
+    for name in [name for name in names if len({each.evidence.get(name) for each in found}) > 1][
+        :COLUMNS_SHOWN
+    ]:
+        columns.append((Column(evidence_title(scan, name), "number"), partial(_value, scan, name)))
+    if len({each.location for each in found}) > 1:
+        columns.append((Column(say("fact.location"), "code"), _line))
+    return columns
+
+
+def _name(instance: Instance) -> Words:
+    return safe(instance.site) or say("series.model")
+
+
+def _value(scan: Scan, name: str, instance: Instance) -> Words:
+    return evidence_shown(scan, name, instance.evidence.get(name))
+
+
+def _line(instance: Instance) -> str:
+    return safe(str(instance.location)) if instance.location else UNKNOWN
 
 
 def _heads(instance: Instance) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from attnprobe.records import Finding, Scan
 from attnprobe.report.page.attention import GROUPS_OPEN
 from attnprobe.report.page.elements import Column, Table, rows_left_out
-from attnprobe.report.page.findings.cards import Card, card
+from attnprobe.report.page.findings.cards import Card, Surroundings, card
 from attnprobe.report.page.findings.outcomes import RuleList, ignored_table, rule_lists
 from attnprobe.report.parts import findings as of
 from attnprobe.report.parts.catalogue import Text, Words, say, say_or
@@ -18,7 +18,8 @@ from attnprobe.report.parts.quantities import count
 from attnprobe.report.parts.safe_text import safe
 from attnprobe.report.parts.sites import site_groups
 
-CARDS_SHOWN = 80
+CARDS_SHOWN = 60
+PLACES_OF_ONE, PLACES_LISTED = 500, 1500  # rows of one card, and of all
 LISTED = 400  # one line each, beyond the cards
 NOTICES_SHOWN = 20
 CARDS_AT_A_GLANCE = 3  # so few need no filter
@@ -68,7 +69,9 @@ def findings(scan: Scan) -> Findings:
     known = of.ordered(scan.findings)
     cards = tuple(_cards(scan, known[:CARDS_SHOWN]))
     present, judgement = {each.severity for each in cards}, scan.judgement
-    severities = {name: say(f"severity.{name}") for name in of.SEVERITIES if name in present}
+    severities: dict[str, Words] = {
+        name: say(f"severity.{name}") for name in of.SEVERITIES if name in present
+    }
     named = sorted({each.category for each in cards if each.category})
     categories = {name: say_or(f"category.{name}", safe(name)) for name in named}
     return Findings(
@@ -102,7 +105,8 @@ def _cards(scan: Scan, shown: tuple[Finding, ...]) -> Iterable[Card]:
         for group in site_groups(scan)[:GROUPS_OPEN]
         for site in group.sites
     }
-    return (card(scan, each, anchor, groups) for each, anchor in zip(shown, anchors(shown), strict=True))
+    around = Surroundings(groups, min(PLACES_OF_ONE, PLACES_LISTED // max(len(shown), 1)))
+    return (card(scan, each, anchor, around) for each, anchor in zip(shown, anchors(shown), strict=True))
 
 
 def _filter(name: str, label: Text, values: Mapping[str, Words]) -> tuple[Filter, ...]:
