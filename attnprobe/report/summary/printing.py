@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from io import StringIO
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from attnprobe.records import Scan
 from attnprobe.report.parts.catalogue import check_language
 from attnprobe.report.parts.outcomes import is_judged
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 NARROWEST, PLAIN_WIDTH = 40, 110
 
@@ -31,6 +34,9 @@ _ASCII = str.maketrans(
         "≤": "<",
         "≥": ">",
         "≠": "!",
+        "≈": "~",
+        "▲": "^",
+        "▼": "v",
     }
 )
 
@@ -55,7 +61,7 @@ def summary_text(
         is_colored: With ANSI colours.
         has_stages: With the stages and their seconds; needless where progress has just shown them.
     """
-    from rich.console import Console
+    from rich.text import Text
 
     from attnprobe.report.summary.blocks import Voice, checks, doubts, header, stages, verdict
     from attnprobe.report.summary.costs import cost_table, group_table
@@ -63,10 +69,27 @@ def summary_text(
     from attnprobe.report.summary.health import has_health, health_table
 
     voice = Voice(check_language(language), max(width, NARROWEST))
+    blocks = [header(scan, voice)]
+    blocks += [stages(scan, voice)] if scan.stages and has_stages else []
+    blocks += [Text()] if len(blocks) > 1 else []
+    blocks.append(verdict(scan, voice))
+    blocks += [Text(), cost_table(scan, voice)] if scan.cost_shares else []
+    blocks += [Text(), group_table(scan, voice)] if scan.sites else []
+    blocks += [Text(), health_table(scan, voice)] if has_health(scan) else []
+    blocks += [Text(), checks(scan, voice), doubts(scan, voice)]
+    if is_judged(scan) or scan.findings:
+        blocks += [Text(), findings_block(scan, voice)]
+    return drawn(blocks, voice.width, is_colored=is_colored)
+
+
+def drawn(blocks: Iterable[RenderableType], width: int, *, is_colored: bool) -> str:
+    """Blocks one below the other as text; no markup in them is read, no line is a command to a CI runner."""
+    from rich.console import Console
+
     out = StringIO()
     console = Console(
         file=out,
-        width=voice.width,
+        width=width,
         color_system="standard" if is_colored else None,
         force_terminal=is_colored,
         highlight=False,
@@ -74,20 +97,8 @@ def summary_text(
         emoji=False,
         legacy_windows=False,
     )
-    blocks = [header(scan, voice)]
-    blocks += [stages(scan, voice)] if scan.stages and has_stages else []
-    blocks.append(verdict(scan, voice))
-    blocks += [cost_table(scan, voice)] if scan.cost_shares else []
-    blocks += [group_table(scan, voice)] if scan.sites else []
-    blocks += [health_table(scan, voice)] if has_health(scan) else []
-    for number, block in enumerate(blocks):
-        console.print(*(["\n"] if number > 1 else []), block, sep="", end="")
-    console.print()
-    console.print(checks(scan, voice))
-    console.print(doubts(scan, voice))
-    if is_judged(scan) or scan.findings:
-        console.print()
-        console.print(findings_block(scan, voice))
+    for block in blocks:
+        console.print(block)
     lines = [_WORKFLOW_COMMAND.sub(_escaped, line.rstrip()) for line in out.getvalue().splitlines()]
     return "\n".join(lines).strip("\n") + "\n"
 
