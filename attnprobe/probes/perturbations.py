@@ -9,8 +9,10 @@ from attnprobe.probes.perturbing.metrics import (
     BATCH_LEAK_START,
     EVAL_RANDOMNESS,
     EVAL_RANDOMNESS_START,
+    FLOOR,
     FUTURE_LEAK,
     FUTURE_LEAK_START,
+    MEANT_TO_BE_CAUSAL,
     METRICS,
     POSITION_BLINDNESS,
     REPEAT_DIFFERENCE,
@@ -21,6 +23,7 @@ _MOST_NUMBERS = 2**27
 
 
 def _run(subject: Subject) -> ProbeResult:
+    from attnprobe.probes.perturbing.causality import meant_to_be_causal
     from attnprobe.probes.perturbing.future import future_leak
     from attnprobe.probes.perturbing.order import position_blindness
     from attnprobe.probes.perturbing.randomness import eval_randomness
@@ -40,11 +43,13 @@ def _run(subject: Subject) -> ProbeResult:
         return why_missing(METRICS, "two equal runs give outputs of different shapes")
     short.floor = difference(again, short.base.output)
     repeated = Measurement(metric=REPEAT_DIFFERENCE.name, site="", value=short.floor)
+    floor = Measurement(metric=FLOOR.name, site="", value=short.limit)
     return joined(
         [
-            ProbeResult(measurements=(repeated,)),
+            ProbeResult(measurements=(repeated, floor)),
             checked(partial(batch_leak, short), (BATCH_LEAK, BATCH_LEAK_START)),  # first: it tells the dims
             checked(partial(future_leak, short), (FUTURE_LEAK, FUTURE_LEAK_START)),
+            checked(partial(meant_to_be_causal, short), (MEANT_TO_BE_CAUSAL,)),
             checked(partial(position_blindness, short), (POSITION_BLINDNESS,)),
             checked(partial(eval_randomness, short), (EVAL_RANDOMNESS, EVAL_RANDOMNESS_START)),
         ]

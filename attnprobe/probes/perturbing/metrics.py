@@ -37,6 +37,18 @@ REPEAT_DIFFERENCE = _metric(
     + _RUNS,
     "Not 0 where the model keeps state between calls, or a kernel adds up in another order each time.",
 )
+FLOOR = _metric(
+    "perturbation_floor",
+    "Largest difference that rounding explains",
+    "max(2 ε, 4 · repeat_difference) with the ε of the output's dtype: what differs by no more has not moved.",
+)
+MEANT_TO_BE_CAUSAL = _metric(
+    "meant_to_be_causal",
+    "Whether the model is meant not to see the future",
+    "1 when it was declared (causal = True), or when more than half of the self-attentions that read the "
+    "tokens which the outputs follow have a causal mask; 0 when it was declared not to be, or when fewer do.",
+    "What its author thinks of a model in which half of them do.",
+)
 FUTURE_LEAK = _metric(
     "future_leak",
     "Change of earlier outputs when later tokens change",
@@ -101,6 +113,8 @@ EVAL_RANDOMNESS_START = _metric(
 
 METRICS = (
     REPEAT_DIFFERENCE,
+    FLOOR,
+    MEANT_TO_BE_CAUSAL,
     FUTURE_LEAK,
     FUTURE_LEAK_START,
     BATCH_LEAK,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attnprobe.probes.perturbing.changing import content, counts, reordered
+from attnprobe.probes.perturbing.changing import changed_from, content, counts, reordered
 from attnprobe.probes.perturbing.doubled import in_double_precision
 from attnprobe.probes.perturbing.metrics import POSITION_BLINDNESS
 from attnprobe.probes.perturbing.results import why_missing
@@ -32,7 +32,7 @@ def position_blindness(short: Short) -> ProbeResult:
     found: dict[str, float] = {}
     reasons = []
     for name, tensor in ids.items():
-        reason = _obstacle(short, name) or _unfollowed(short, name)
+        reason = _obstacle(short, name) or _unfollowed(short, name) or _unread(short, name)
         if reason:
             reasons.append(reason)
         elif tensor.shape[short.token_dims[name]] > 2:
@@ -62,6 +62,16 @@ def _obstacle(short: Short, name: str) -> str:
         if not counts(tensor) and _varies(tensor, dim) and other not in content(short.model):
             return f"its input {other} differs from token to token"
     return ""
+
+
+def _unread(short: Short, name: str) -> str:
+    """Whether other content moves the output at all: what it does not read has no order for it."""
+    dim = short.token_dims[name]
+    moved = short.run(changed_from(short.model, {name: dim}, 0, short.seed)).output
+    base = short.base.output
+    if base is None or moved is None or moved.shape != base.shape:
+        return f"its output takes another shape with other {name}"
+    return "" if difference(moved, base) > short.limit else f"its first output does not read {name}"
 
 
 def _varies(tensor: Tensor, dim: int) -> bool:

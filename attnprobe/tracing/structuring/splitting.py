@@ -28,8 +28,8 @@ def scrambling_op(scene: Scene, core: Core) -> int | None:
     for part in parts_of(core):
         if part.query is None or part.key is None or part.num_heads * len(parts_of(core)) < 2:
             return None
-        cuts = [_mixing_cut(scene, tensor, part) for tensor in (part.query, part.key)]
-        if None not in cuts:
+        cuts = [_mixing_cut(scene, tensor, rows, part) for tensor, rows in _positions(scene, part)]
+        if cuts and None not in cuts:
             return cuts[0]
         merge = _mixing_merge(scene, part)
         if merge is not None:
@@ -37,14 +37,25 @@ def scrambling_op(scene: Scene, core: Core) -> int | None:
     return None
 
 
-def _mixing_cut(scene: Scene, tensor: int, part: Core) -> int | None:
+def _positions(scene: Scene, part: Core) -> list[tuple[int, tuple[Dim, ...]]]:
+    """Queries and keys, each with the dims that count its positions."""
+    product = scene.contractions.get(part.score_ops[-1])
+    if product is None:
+        return [(t, scene.label(t).dims[-2:-1]) for t in (part.query, part.key) if t is not None]
+    own = {product.lhs: product.lhs_own, product.rhs: product.rhs_own}
+    return [(t, own[t]) for t in (part.query, part.key) if t is not None and t in own]
+
+
+def _mixing_cut(scene: Scene, tensor: int, rows: Sequence[Dim], part: Core) -> int | None:
     """The view by which an operand's heads were cut across tokens and features."""
+    dims = scene.label(tensor).dims
+    is_crossed = any(_crosses(scene, dims, dim) for dim in rows)
     for op in _views_before(scene, tensor):
-        if short_name(op.name) in _CUTS and (
-            _is_crossed(scene, op.outputs[0]) or _is_misfit(scene, op, part.head_dim)
-        ):
-            if not _is_crossed(scene, op.inputs[0]):
-                return op.index
+        if short_name(op.name) not in _CUTS:
+            continue
+        is_cut = is_crossed and _is_crossed(scene, op.outputs[0]) and not _is_crossed(scene, op.inputs[0])
+        if is_cut or _is_misfit(scene, op, part.head_dim):
+            return op.index
     return None
 
 
@@ -66,13 +77,15 @@ def _views_before(scene: Scene, tensor: int) -> Iterator[Op]:
 def _is_crossed(scene: Scene, tensor: int) -> bool:
     """Whether one dim counts some tokens and, inside of them, some features, and others count the rest."""
     dims = scene.label(tensor).dims
-    for place, dim in enumerate(dims):
-        others = {axis for i, other in enumerate(dims) if i != place for axis, _, _ in other}
-        for (outer, _, _), (inner, _, _) in pairwise(dim):
-            is_mixed = _is_token(scene, outer) and scene.is_weight_axis(inner)
-            if is_mixed and outer in others and inner in others:
-                return True
-    return False
+    return any(_crosses(scene, dims, dim) for dim in dims)
+
+
+def _crosses(scene: Scene, dims: Sequence[Dim], dim: Dim) -> bool:
+    others = {axis for other in dims if other is not dim for axis, _, _ in other}
+    return any(
+        _is_token(scene, outer) and scene.is_weight_axis(inner) and outer in others and inner in others
+        for (outer, _, _), (inner, _, _) in pairwise(dim)
+    )
 
 
 def _is_token(scene: Scene, axis: int) -> bool:
@@ -108,7 +121,8 @@ def _mixing_merge(scene: Scene, part: Core) -> int | None:
         if op is None:
             return None
         if short_name(op.name) in _CUTS and op.inputs[0] == tensor:
-            is_new = _is_crossed(scene, op.outputs[0]) and not _is_crossed(scene, tensor)
+            dims = scene.label(op.outputs[0]).dims
+            is_new = _crosses(scene, dims, dims[-1]) and not _is_crossed(scene, tensor)
             if is_new or _is_merged_misfit(scene, op, part):
                 return op.index
         tensor = op.outputs[0]

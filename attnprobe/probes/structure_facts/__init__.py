@@ -1,0 +1,1 @@
+"""What the probes of structure report, and what they work out of a trace."""
