@@ -86,7 +86,7 @@ def _joined(conditions: list[Evaluate], decisive: bool) -> Evaluate:
         missing = None
         for condition in conditions:
             try:
-                if condition(facts, options, parts) is decisive:
+                if condition(facts, options, parts) == decisive:
                     return decisive
             except Missing as error:
                 missing = error.with_other(missing)

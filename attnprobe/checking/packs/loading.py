@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from attnprobe.checking.packs.building import Source, build
+from attnprobe.checking.packs.building import build
+from attnprobe.checking.packs.context import Source
 from attnprobe.checking.packs.folders import Pack, built_in, files_of, of_packages, of_user
 from attnprobe.checking.packs.rule import Rule
 from attnprobe.checking.packs.yaml_reading import read_yaml

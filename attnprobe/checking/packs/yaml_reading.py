@@ -95,7 +95,7 @@ class _Tree:
 
     def _node(self, event: Any, depth: int) -> Node:
         if isinstance(event, yaml.AliasEvent):
-            raise self._refused(event, f"the alias *{event.anchor[:40]}")
+            raise self._refused(event, f"the alias *{str(event.anchor)[:40]}")
         if event.anchor is not None:
             raise self._refused(event, f"the anchor &{event.anchor[:40]}")
         if event.tag is not None:
