@@ -25,6 +25,8 @@ def word(scan: Scan) -> Text:
 
 def counts(scan: Scan) -> Text:
     """ "2 new, 1 worsened, 9 known (baseline …), 1 ignored": against a baseline, else by severity."""
+    if scan.judgement is None and not scan.findings:
+        return say("gate.not_judged_why")
     if scan.judgement is not None and scan.judgement.baseline:
         told = [say(f"gate.{state}", count=number) for state, number in news(scan.findings).items()]
         against = say("gate.baseline", baseline=_baseline(scan.judgement.baseline))
@@ -78,7 +80,7 @@ def _told(scan: Scan) -> Iterable[str]:
 
 
 def _titles(scan: Scan, names: list[str]) -> Words:
-    first = join(tuple(metric_title(scan, name) for name in names[:METRICS_SHOWN]))
+    first = join(tuple(metric_title(scan, name) for name in names[:METRICS_SHOWN]), "list.semicolon")
     more = len(names) - METRICS_SHOWN
     return say("list.and_more", names=first, count=str(more)) if more > 0 else first
 

@@ -1,0 +1,1 @@
+"""The verdict of a check as text: on a terminal, in a log, in a file."""
