@@ -377,7 +377,8 @@ class AttentionSite:
     group: str  # "h.{0..11}.attn": identical sites share it
     lines: Mapping[str, Location] = field(
         default_factory=dict
-    )  # "scores", "normaliser", "values", "mask", "query", "key", "value" (where it was split into heads)
+    )  # "scores", "normaliser", "values", "mask", "query", "key", "value" (where it was split into heads); of
+    # faults: "late_mask", "heads" (the view that mixes them with tokens), "dropout", "parameter" (unregistered)
     notes: tuple[str, ...] = ()
     metrics: Mapping[str, Number | None] = field(default_factory=dict)
     head_metrics: Mapping[str, tuple[Number | None, ...]] = field(default_factory=dict)
@@ -735,6 +736,42 @@ class Saving:
     of_model: float  # share of the metric of the whole model
     status: Literal["modelled", "measured", "heuristic"]
     formula: str  # with the numbers put in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacementOption:
+    """A choice that a built-in attention leaves. Numbers may be expressions over the facts of a site."""
+
+    default: Number | bool | str  # "num_kv_heads // 4"
+    low: str = ""  # smallest value at a site; "" without a bound
+    high: str = ""  # largest value at a site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitCondition:
+    """What a site must be like for a replacement to make sense there, and what is said where it is not."""
+
+    when: str  # expression over the facts of the site and the options
+    otherwise: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """A built-in attention as far as a report needs it: where it fits, what it changes, what it costs.
+
+    Expressions read fields of `AttentionSite`, its metrics and the options by name.
+    """
+
+    name: str  # that of its file
+    title: Text
+    change: Text  # what to do, in a sentence; {option} is put in
+    exactness: Literal["exact", "approximate", "retrain"]
+    risk: Literal["none", "low", "medium", "high"]  # for the quality of the outputs
+    source: str
+    aliases: tuple[str, ...] = ()  # other names that rules may use: "gqa"
+    options: Mapping[str, ReplacementOption] = field(default_factory=dict)
+    fits: tuple[FitCondition, ...] = ()
+    costs: Mapping[str, str] = field(default_factory=dict)  # metric -> its value at the site afterwards
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
