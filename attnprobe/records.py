@@ -378,7 +378,7 @@ class AttentionSite:
     lines: Mapping[str, Location] = field(
         default_factory=dict
     )  # "scores", "normaliser", "values", "mask", "query", "key", "value" (where it was split into heads); of
-    # faults: "late_mask", "heads" (the view that mixes them with tokens), "dropout", "parameter" (unregistered)
+    # faults: "late_mask", "heads" (the view that mixes them with tokens), "dropout", "parameter"
     notes: tuple[str, ...] = ()
     metrics: Mapping[str, Number | None] = field(default_factory=dict)
     head_metrics: Mapping[str, tuple[Number | None, ...]] = field(default_factory=dict)

@@ -7,7 +7,7 @@ expressions, placeholders) is checked in `building`.
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -20,9 +20,9 @@ Line = Annotated[str, Field(min_length=1, max_length=2000)]
 Condition = Annotated[str, Field(min_length=1, max_length=2000)]
 OptionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 MetricName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=80)]
-At = Literal[
-    "site", "scores", "normaliser", "values", "mask", "late_mask", "query", "key", "value", "heads", "dropout",
-    "parameter",
+At: TypeAlias = Literal[
+    "site", "scores", "normaliser", "values", "mask", "late_mask", "query", "key", "value", "heads",
+    "dropout", "parameter",
 ]  # fmt: skip
 
 

@@ -40,7 +40,7 @@ REPEAT_DIFFERENCE = _metric(
 FLOOR = _metric(
     "perturbation_floor",
     "Largest difference that rounding explains",
-    "max(2 ε, 4 · repeat_difference) with the ε of the output's dtype: what differs by no more has not moved.",
+    "max(2 ε, 4 · repeat_difference) with the ε of the output's dtype: less has not moved.",
 )
 MEANT_TO_BE_CAUSAL = _metric(
     "meant_to_be_causal",

@@ -44,4 +44,5 @@ def _row_spread(weight: Tensor) -> float:
     norms = weight.norm(dim=1)
     if len(norms) < 2:
         return 0.0
-    return float(norms.std() / norms.mean()) * float(2 * weight.shape[1]) ** 0.5
+    scale: float = (2.0 * weight.shape[1]) ** 0.5
+    return float(norms.std() / norms.mean()) * scale

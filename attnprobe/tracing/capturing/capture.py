@@ -193,7 +193,8 @@ class Capture:
     def _mark_unregistered(self, value: torch.Tensor, tensor: Tensor) -> None:
         """A leaf that asks for a gradient and was made of no input is a weight that the model does not have.
 
-        Views of weights, which without gradients look like leaves, are computed from weights. While the backward pass recomputes, checkpoints make leaves of their own.
+        Views of weights, which without gradients look like leaves, are computed from weights. While the
+        backward pass recomputes, checkpoints make leaves of their own.
         """
         if not tensor.origin and value.is_leaf and not tensor.from_input and not self.is_backward:
             tensor.origin, tensor.needs_weights = _UNREGISTERED, True

@@ -24,7 +24,7 @@ _UNSEEN = "the way from its scores to its values is not seen"
 
 
 def late_masks(scene: Scene, core: Core) -> tuple[int, ...] | str:
-    """Ops that set probabilities to zero which nothing brings back to a sum of one; or why it is not known."""
+    """Ops that zero probabilities which nothing brings back to a sum of one; or why it is not known."""
     if core.normaliser != "softmax":
         return "its normaliser is no softmax"
     if all(part.value_ops[-1] not in scene.contractions for part in parts_of(core)):

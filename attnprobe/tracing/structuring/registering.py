@@ -32,7 +32,9 @@ def _ops_of(scene: Scene, core: Core, module: str) -> Iterator[int]:
     own = {i for part in parts for i in (*part.score_ops, *part.inner_ops, *part.value_ops)}
     yield from own
     seen = set(own)
-    todo = [(t, None) for part in parts for t in (part.query, part.key, part.value) if t is not None]
+    todo: list[tuple[int, int | None]] = [
+        (t, None) for part in parts for t in (part.query, part.key, part.value) if t is not None
+    ]
     while todo and len(seen) < len(own) + _FARTHEST:
         op = scene.maker(*todo.pop())
         if op is None or op.index in seen:
