@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from attnprobe.checking.packs import Rule, Value
+from attnprobe.checking.settings import names_rule, site_matcher
 from attnprobe.errors import SettingsError
 from attnprobe.records import AttentionSite, Override, Settings, Severity
 from attnprobe.registry import nearest
@@ -24,7 +24,7 @@ def chosen(rules: Iterable[Rule], settings: Settings) -> tuple[Rule, ...]:
 
 def matches(selector: str, rule: Rule) -> bool:
     """Whether "AP202", "quadratic-core-dominates" or the prefix "AP2" means this rule."""
-    return selector in (rule.id, rule.name, "ALL") or (selector != "" and rule.id.startswith(selector))
+    return names_rule(selector, rule.id, rule.name)
 
 
 class Options:
@@ -38,8 +38,8 @@ class Options:
         self.rule = rule
         self.everywhere = {**rule.defaults, **_given(rule, settings.options)}
         self.severity = _last(rule, settings.severity, rule.severity)
-        self.overrides: Sequence[tuple[Override, Mapping[str, Value]]] = [
-            (each, _given(rule, each.options))
+        self.overrides: Sequence[tuple[Callable[[str], bool], Override, Mapping[str, Value]]] = [
+            (site_matcher(each.match), each, _given(rule, each.options))
             for each in settings.overrides
             if _keys(rule, each.options) or _keys(rule, each.severity)
         ]
@@ -49,8 +49,8 @@ class Options:
         if site is None or not self.overrides:
             return self.everywhere, self.severity
         options, severity = self.everywhere, self.severity
-        for override, given in self.overrides:
-            if fnmatchcase(site.id, override.match) or fnmatchcase(site.module, override.match):
+        for is_at, override, given in self.overrides:
+            if is_at(site.id):
                 options = {**options, **given}
                 severity = _last(self.rule, override.severity, severity)
         return options, severity

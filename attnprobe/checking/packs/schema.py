@@ -21,9 +21,19 @@ Condition = Annotated[str, Field(min_length=1, max_length=2000)]
 OptionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 MetricName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=80)]
 At: TypeAlias = Literal[
-    "site", "scores", "normaliser", "values", "mask", "late_mask", "query", "key", "value", "heads",
-    "dropout", "parameter",
-]  # fmt: skip
+    "site",
+    "scores",
+    "normaliser",
+    "values",
+    "mask",
+    "late_mask",
+    "query",
+    "key",
+    "value",
+    "heads",
+    "dropout",
+    "parameter",
+]
 
 
 class _Form(BaseModel):
