@@ -7,9 +7,9 @@ from attnprobe.report.parts.output import Report
 
 
 def _render(scan: Scan, language: str) -> bytes:
-    from attnprobe.report.annotations.github import annotations
+    from attnprobe.report.annotations.github import workflow_commands
 
-    return annotations(scan, language).encode("utf-8")
+    return workflow_commands(scan, language).encode("utf-8")
 
 
 report = Report(

@@ -28,7 +28,7 @@ class _Annotation:
     message: Words
 
 
-def annotations(scan: Scan, language: str) -> str:
+def workflow_commands(scan: Scan, language: str) -> str:
     """One command per line, errors first; the last line says how many more there are."""
     check_language(language)
     lines: list[str] = []
