@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from attnprobe.checking.settings.tables import Scalar
 from attnprobe.errors import SettingsError
-from attnprobe.records import Override, Settings
+from attnprobe.records import Override, Settings, Severity
 from attnprobe.registry import nearest
-
-V = TypeVar("V")
 
 _PREFIX = re.compile(r"[A-Z]+\d*")
 
@@ -41,12 +39,13 @@ class KnownRule(Protocol):
 
 
 def names_rule(code: str, rule_id: str, rule_name: str) -> bool:
-    """Whether a code, "AP202", "AP2" or "quadratic-core-dominates", names a rule."""
-    return code in (rule_id, rule_name) or bool(_PREFIX.fullmatch(code) and rule_id.startswith(code))
+    """Whether a code, "AP202", "AP2", "quadratic-core-dominates" or "ALL", names a rule."""
+    is_prefix = _PREFIX.fullmatch(code) and rule_id.startswith(code)
+    return code in (rule_id, rule_name, "ALL") or bool(is_prefix)
 
 
 def checked_against(settings: Settings, rules: Sequence[KnownRule]) -> Settings:
-    """The same settings with every rule under its id.
+    """The same settings with every rule under its id; a severity may also stand under a prefix.
 
     Ignores are left as they are: one of an unknown rule is a finding, not an error.
 
@@ -60,7 +59,7 @@ def checked_against(settings: Settings, rules: Sequence[KnownRule]) -> Settings:
             names.check_code(code, key)
     return replace(
         settings,
-        severity=names.by_id(settings.severity, "severity"),
+        severity=names.severities(settings.severity),
         options=names.options(settings.options, "options"),
         overrides=tuple(_override(names, each) for each in settings.overrides),
     )
@@ -69,7 +68,7 @@ def checked_against(settings: Settings, rules: Sequence[KnownRule]) -> Settings:
 def _override(names: _Names, override: Override) -> Override:
     return replace(
         override,
-        severity=names.by_id(override.severity, "severity", override.origin),
+        severity=names.severities(override.severity, override.origin),
         options=names.options(override.options, "options", override.origin),
     )
 
@@ -80,10 +79,69 @@ class _Names:
         self.ids = {rule.name: rule.id for rule in self.rules.values()} | {each: each for each in self.rules}
         self.origins = origins
 
-    def check_code(self, code: str, key: str) -> None:
+    def check_code(self, code: str, key: str, origin: str = "") -> None:
         """A code must name a rule or more; "AP" may name none, as the rules may all be of another pack."""
         if code != "AP" and not any(names_rule(code, rule.id, rule.name) for rule in self.rules.values()):
-            raise self._unknown(code, self.origins.get(key, ""))
+            raise self._unknown(code, origin or self.origins.get(key, ""))
+
+    def severities(self, values: Mapping[str, Severity], origin: str = "") -> dict[str, Severity]:
+        """Severities by id or prefix."""
+        found: dict[str, Severity] = {}
+        for written, value in values.items():
+            if written not in self.ids:
+                self.check_code(written, f"severity.{written}", origin)
+            found[self.ids.get(written, written)] = value
+        return found
+
+    def options(self) -> Mapping[str, KnownOption]:
+        """Its options, named without "opt_"."""
+
+
+def names_rule(code: str, rule_id: str, rule_name: str) -> bool:
+    """Whether a code, "AP202", "AP2", "quadratic-core-dominates" or "ALL", names a rule."""
+    is_prefix = _PREFIX.fullmatch(code) and rule_id.startswith(code)
+    return code in (rule_id, rule_name, "ALL") or bool(is_prefix)
+
+
+def checked_against(settings: Settings, rules: Sequence[KnownRule]) -> Settings:
+    """The same settings with every rule under its id; a severity may also stand under a prefix.
+
+    Ignores are left as they are: one of an unknown rule is a finding, not an error.
+
+    Raises:
+        SettingsError: A rule or option that does not exist, or a value that its option refuses; with the
+            place where it was written, and the nearest name.
+    """
+    names = _Names(rules, settings.origins)
+    for key, codes in (("select", settings.select), ("deselect", settings.deselect)):
+        for code in codes:
+            names.check_code(code, key)
+    return replace(
+        settings,
+        severity=names.severities(settings.severity),
+        options=names.options(settings.options, "options"),
+        overrides=tuple(_override(names, each) for each in settings.overrides),
+    )
+
+
+def _override(names: _Names, override: Override) -> Override:
+    return replace(
+        override,
+        severity=names.severities(override.severity, override.origin),
+        options=names.options(override.options, "options", override.origin),
+    )
+
+
+class _Names:
+    def __init__(self, rules: Iterable[KnownRule], origins: Mapping[str, str]) -> None:
+        self.rules = {rule.id: rule for rule in rules}
+        self.ids = {rule.name: rule.id for rule in self.rules.values()} | {each: each for each in self.rules}
+        self.origins = origins
+
+    def check_code(self, code: str, key: str, origin: str = "") -> None:
+        """A code must name a rule or more; "AP" may name none, as the rules may all be of another pack."""
+        if code != "AP" and not any(names_rule(code, rule.id, rule.name) for rule in self.rules.values()):
+            raise self._unknown(code, origin or self.origins.get(key, ""))
 
     def by_id(self, values: Mapping[str, V], key: str, origin: str = "") -> dict[str, V]:
         """The values of a table, its rules under their ids."""
