@@ -93,60 +93,6 @@ class _Names:
             found[self.ids.get(written, written)] = value
         return found
 
-    def options(self) -> Mapping[str, KnownOption]:
-        """Its options, named without "opt_"."""
-
-
-def names_rule(code: str, rule_id: str, rule_name: str) -> bool:
-    """Whether a code, "AP202", "AP2", "quadratic-core-dominates" or "ALL", names a rule."""
-    is_prefix = _PREFIX.fullmatch(code) and rule_id.startswith(code)
-    return code in (rule_id, rule_name, "ALL") or bool(is_prefix)
-
-
-def checked_against(settings: Settings, rules: Sequence[KnownRule]) -> Settings:
-    """The same settings with every rule under its id; a severity may also stand under a prefix.
-
-    Ignores are left as they are: one of an unknown rule is a finding, not an error.
-
-    Raises:
-        SettingsError: A rule or option that does not exist, or a value that its option refuses; with the
-            place where it was written, and the nearest name.
-    """
-    names = _Names(rules, settings.origins)
-    for key, codes in (("select", settings.select), ("deselect", settings.deselect)):
-        for code in codes:
-            names.check_code(code, key)
-    return replace(
-        settings,
-        severity=names.severities(settings.severity),
-        options=names.options(settings.options, "options"),
-        overrides=tuple(_override(names, each) for each in settings.overrides),
-    )
-
-
-def _override(names: _Names, override: Override) -> Override:
-    return replace(
-        override,
-        severity=names.severities(override.severity, override.origin),
-        options=names.options(override.options, "options", override.origin),
-    )
-
-
-class _Names:
-    def __init__(self, rules: Iterable[KnownRule], origins: Mapping[str, str]) -> None:
-        self.rules = {rule.id: rule for rule in rules}
-        self.ids = {rule.name: rule.id for rule in self.rules.values()} | {each: each for each in self.rules}
-        self.origins = origins
-
-    def check_code(self, code: str, key: str, origin: str = "") -> None:
-        """A code must name a rule or more; "AP" may name none, as the rules may all be of another pack."""
-        if code != "AP" and not any(names_rule(code, rule.id, rule.name) for rule in self.rules.values()):
-            raise self._unknown(code, origin or self.origins.get(key, ""))
-
-    def by_id(self, values: Mapping[str, V], key: str, origin: str = "") -> dict[str, V]:
-        """The values of a table, its rules under their ids."""
-        return {self._id(rule, key, origin): value for rule, value in values.items()}
-
     def options(
         self, values: Mapping[str, Mapping[str, Scalar]], key: str, origin: str = ""
     ) -> dict[str, Mapping[str, Scalar]]:
