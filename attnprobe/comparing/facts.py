@@ -13,7 +13,7 @@ from attnprobe.comparing.sites import is_fused
 from attnprobe.records import AttentionSite, Comparison, Metric, Number, Scan
 
 Fact = Number | str | bool | None
-_FACTOR, _CLUSTERS = "value_output_gradient_factor", "head_clusters"
+_FACTOR, _CLUSTERS, _UNTRAINED = "value_output_gradient_factor", "head_clusters", "untrained_look"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,8 @@ def _add_redundancy(gathered: _Gathered, base: Scan, head: Scan, obstacles: Obst
     for count, scan, which in zip(counts, (base, head), ("the base", "the head"), strict=True):
         if count is None and not reason:
             reason = missing_reason(scan, _CLUSTERS, which)
+    if not reason and 1 in (base.totals.get(_UNTRAINED), head.totals.get(_UNTRAINED)):
+        reason = "the weights look untrained"
     if reason:
         gathered.miss(names, reason)
     else:
