@@ -24,6 +24,12 @@ FOLDERS = (
     DiscoveredFolder(title="Patterns", package="attnprobe.tracing.patterns", attribute="pattern"),
     DiscoveredFolder(title="Probes", package="attnprobe.probes", attribute="probe", group="attnprobe.probes"),
     DiscoveredFolder(
+        title="Replacements",
+        package="attnprobe.suggesting",
+        attribute="replacement",
+        group="attnprobe.replacements",
+    ),
+    DiscoveredFolder(
         title="Reports",
         package="attnprobe.report",
         attribute="report",
