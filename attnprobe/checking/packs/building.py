@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from pydantic import ValidationError
 
@@ -11,24 +11,24 @@ from attnprobe.checking.expressions import OPTION, Expression
 from attnprobe.checking.packs.carried_tests import carried_test
 from attnprobe.checking.packs.context import KINDS, Context, Source
 from attnprobe.checking.packs.form_faults import form_fault
-from attnprobe.checking.packs.names import OF_MODEL, vocabulary
+from attnprobe.checking.packs.names import OF_MODEL, Dictionary
 from attnprobe.checking.packs.nodes import plain
 from attnprobe.checking.packs.rule import Applies, Evidence, Option, Rule, RuleRemedy
 from attnprobe.checking.packs.schema import OptionForm, RuleForm
 from attnprobe.checking.packs.shown_parts import evidence_of, remedy_of
 from attnprobe.checking.packs.texts import both, checked_message
-from attnprobe.records import Exactness, Metric
+from attnprobe.records import Exactness
 from attnprobe.registry import nearest
 
 _CERTAINTY: tuple[Exactness, ...] = ("exact", "modelled", "sampled", "noisy")
 
 
-def build(source: Source, metrics: Mapping[str, Metric]) -> Rule:
+def build(source: Source, known: Dictionary) -> Rule:
     """The rule of a file.
 
     Args:
         source: The file.
-        metrics: The metric dictionary.
+        known: What rules may name.
 
     Raises:
         RuleError: The first thing that is wrong, with its line and column.
@@ -40,7 +40,7 @@ def build(source: Source, metrics: Mapping[str, Metric]) -> Rule:
     _check_identity(source, form)
     options = {name.removeprefix(OPTION): _option(source, name, each) for name, each in form.options.items()}
     kinds = {name: KINDS[option.type] for name, option in options.items()}
-    return _rule(Context(source, form, metrics, options, vocabulary(form.level, metrics, kinds)))
+    return _rule(Context(source, form, known.metrics, options, known.vocabulary(form.level, kinds)))
 
 
 def _rule(context: Context) -> Rule:

@@ -9,6 +9,7 @@ from pathlib import Path
 from attnprobe.checking.packs.building import build
 from attnprobe.checking.packs.context import Source
 from attnprobe.checking.packs.folders import Pack, built_in, files_of, of_packages, of_user
+from attnprobe.checking.packs.names import Dictionary, dictionary
 from attnprobe.checking.packs.rule import Rule
 from attnprobe.checking.packs.yaml_reading import read_yaml
 from attnprobe.dictionary import entries
@@ -87,6 +88,11 @@ def metric_dictionary() -> Mapping[str, Metric]:
 
 
 @cache
+def _dictionary() -> Dictionary:
+    return dictionary(metric_dictionary())
+
+
+@cache
 def _loaded(folders: tuple[Path, ...]) -> tuple[Rule, ...]:
     packs = (*built_in(), *of_packages(), *map(of_user, folders))
     rules = [rule for pack in packs for rule in _rules_of(pack)]
@@ -102,7 +108,7 @@ def _rules_of(pack: Pack) -> Iterator[Rule]:
 def _read(path: Path, shown: str, pack: Pack) -> Rule:
     root, text = read_yaml(path, shown)
     source = Source(root, text, shown, path, pack.name, pack.version)
-    return build(source, metric_dictionary())
+    return build(source, _dictionary())
 
 
 def _check_unique(rules: Iterable[Rule]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from attnprobe.change_facts import CHANGE_FACTS
@@ -74,29 +75,35 @@ ALWAYS_KNOWN: Mapping[str, str | int | float | bool] = {  # in the tests of a ru
 }
 
 
-def vocabulary(level: Subjects, metrics: Mapping[str, Metric], options: Mapping[str, Kind]) -> Vocabulary:
-    """What a rule of a level may name.
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """The metric dictionary, and what follows from it for each level."""
 
-    Args:
-        metrics: The metric dictionary.
-        options: Of the rule, without "opt_".
-    """
-    if level == "ignore":
-        return Vocabulary(IGNORE, options=options)
-    if level == "change":
-        return Vocabulary(CHANGE, options=options)
+    metrics: Mapping[str, Metric]
+    levels: Mapping[Subjects, Vocabulary]
+
+    def vocabulary(self, level: Subjects, options: Mapping[str, Kind]) -> Vocabulary:
+        """What a rule of a level may name, with options of its own (without "opt_")."""
+        return replace(self.levels[level], options=options)
+
+
+def dictionary(metrics: Mapping[str, Metric]) -> Dictionary:
+    """What rules may name, given the metrics that there are."""
     of_model = {name: _of(m) for name, m in metrics.items() if m.level == "model"}
     of_sites = {name: _of(m) for name, m in metrics.items() if m.level != "model"}
     totals = {OF_MODEL + name: NUMBER if m.labels else _of(m) for name, m in metrics.items()}
     scan = {**totals, **of_model, **SCAN}
     site = {**of_sites, **scan, **SITE}
-    if level == "model":
-        return Vocabulary(scan, site, options)
-    if level == "group":
-        return Vocabulary({**scan, **SITE}, site, options)
-    if level == "head":
-        return Vocabulary({**site, **HEAD}, options=options)
-    return Vocabulary(site, {**site, **HEAD}, options)
+    head = {**site, **HEAD}
+    levels: dict[Subjects, Vocabulary] = {
+        "site": Vocabulary(site, head),
+        "head": Vocabulary(head),
+        "group": Vocabulary({**scan, **SITE}, site),
+        "model": Vocabulary(scan, site),
+        "change": Vocabulary(CHANGE),
+        "ignore": Vocabulary(IGNORE),
+    }
+    return Dictionary(metrics, levels)
 
 
 def _of(metric: Metric) -> Name:

@@ -6,7 +6,7 @@ Only the events of PyYAML's parser are used: it builds no objects. Whatever make
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def parse_yaml(text: str, shown: str) -> Node:
     if "\0" in text:
         raise fault(shown, Place(text[: text.index("\0")].count("\n") + 1, 1), "a NUL character")
     try:
-        return _Tree(shown, iter(yaml.parse(text, Loader=_LOADER))).document()
+        return _Tree(shown, _LOADER(text).get_event).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
@@ -73,22 +73,22 @@ def fault(shown: str, place: Place, what: str, hint: str = "") -> RuleError:
 class _Tree:
     """Builds the tree from the events, and refuses as soon as something is wrong."""
 
-    def __init__(self, shown: str, events: Iterator[Any]) -> None:
+    def __init__(self, shown: str, next_event: Callable[[], Any]) -> None:
         self.shown = shown
-        self.events = events
+        self.next_event = next_event
 
     def document(self) -> Node:
-        next(self.events)  # the stream
-        event = next(self.events)
+        self.next_event()  # the stream
+        event = self.next_event()
         if isinstance(event, yaml.StreamEndEvent):
             raise RuleError(
                 f"{self.shown} is empty", hint="`attnprobe rules new` writes a rule to begin with."
             )
         if event.version or event.tags:
             raise self._refused(event, "a YAML directive")
-        root = self._node(next(self.events), 1)
-        next(self.events)  # the document's end
-        following = next(self.events)
+        root = self._node(self.next_event(), 1)
+        self.next_event()  # the document's end
+        following = self.next_event()
         if not isinstance(following, yaml.StreamEndEvent):
             raise self._refused(following, "a second document")
         return root
@@ -110,13 +110,13 @@ class _Tree:
 
     def _sequence(self, start: Any, depth: int) -> Sequence:
         result = Sequence([], _place(start))
-        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+        while not isinstance(event := self.next_event(), yaml.SequenceEndEvent):
             result.items.append(self._node(event, depth + 1))
         return result
 
     def _mapping(self, start: Any, depth: int) -> Mapping:
         result = Mapping(_place(start))
-        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+        while not isinstance(event := self.next_event(), yaml.MappingEndEvent):
             node = self._node(event, depth + 1)
             if not isinstance(node, Scalar) or not event.value:
                 raise self._refused(event, "a key that is not a word")
@@ -125,7 +125,7 @@ class _Tree:
                 first = result.keys[key]
                 raise self._refused(event, f"the key '{key[:60]}' a second time (first in line {first.line})")
             result.keys[key] = node.place
-            result.values[key] = self._node(next(self.events), depth + 1)
+            result.values[key] = self._node(self.next_event(), depth + 1)
         return result
 
     def _refused(self, event: Any, what: str) -> RuleError:
