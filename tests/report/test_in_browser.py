@@ -1,70 +1,21 @@
 """The page in Chromium: nothing is fetched, nothing is blocked, everybody can read it."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browsing import CHROMIUM, OPEN_ALL
+from full_scans import full_scan
 from health_scans import health_scan, wide_health_scan
 from hostile_names import HOSTILE_NAMES
-from playwright.sync_api import Browser, Page, sync_playwright
+from judged_scans import judged_scan, passed_scan, renamed_judged_scan
+from playwright.sync_api import Page
 from sample_scans import empty_scan, gpt_scan, renamed_scan, rich_scan, wide_scan
-
-from attnprobe.records import Scan
-from attnprobe.report.html_report import report
-
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium at /usr/bin/chromium"),
 ]
-
-# Runs before the page: what the content policy blocked, and whether a name became code
-WATCH = """
-window.trouble = [];
-document.addEventListener("securitypolicyviolation", (event) => trouble.push(event.violatedDirective));
-window.alert = () => trouble.push("alert");
-"""
-OPEN_ALL = "for (const each of document.querySelectorAll('details')) each.open = true"
-
-Opener = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def opened(browser: Browser, tmp_path: Path) -> Iterator[Opener]:
-    """Opens a scan's page. `page.requested`: every address asked for; `page.logged`: every message."""
-    contexts = []
-
-    def open_page(scan: Scan, language: str = "en", fragment: str = "", **settings: Any) -> Page:
-        path = tmp_path / "report.html"
-        path.write_bytes(report.render(scan, language))
-        settings.setdefault("viewport", {"width": 1366, "height": 768})
-        context = browser.new_context(**settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.requested, page.logged = [], []
-        page.on("request", lambda request: page.requested.append(request.url))
-        page.on("console", lambda message: page.logged.append(message.text))
-        page.on("pageerror", lambda error: page.logged.append(str(error)))
-        page.add_init_script(WATCH)
-        page.goto(path.as_uri() + fragment)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
 
 
 def open_count(page: Page) -> int:
@@ -73,8 +24,8 @@ def open_count(page: Page) -> int:
 
 @pytest.mark.parametrize(
     "scan",
-    [rich_scan(), empty_scan(), wide_scan(200, False), health_scan()],
-    ids=["rich", "empty", "wide", "health"],
+    [rich_scan(), empty_scan(), wide_scan(200, False), health_scan(), full_scan(gpt_scan(), fired=66)],
+    ids=["rich", "empty", "wide", "health", "66 rules"],
 )
 def test_nothing_is_fetched_and_nothing_is_blocked(opened, scan):
     page = opened(scan)
@@ -86,12 +37,13 @@ def test_nothing_is_fetched_and_nothing_is_blocked(opened, scan):
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES[:7], ids=lambda name: ascii(name)[:24])
 def test_a_hostile_name_runs_nothing(opened, name):
-    page = opened(renamed_scan(name, "heads"))
-    page.evaluate(OPEN_ALL)
-    assert page.evaluate("trouble") == []
-    assert page.logged == []
-    assert [url for url in page.requested if not url.startswith("data:")] == [page.url]
-    assert page.locator("img, iframe, object, main script, main style").count() == 0
+    for scan in (renamed_scan(name, "heads"), renamed_judged_scan(name)):
+        page = opened(scan)
+        page.evaluate(OPEN_ALL)
+        assert page.evaluate("trouble") == []
+        assert page.logged == []
+        assert [url for url in page.requested if not url.startswith("data:")] == [page.url]
+        assert page.locator("img, iframe, object, main script, main style").count() == 0
 
 
 @pytest.mark.parametrize(
@@ -105,8 +57,17 @@ def test_a_hostile_name_runs_nothing(opened, name):
         (wide_scan(50, False), "light", "zh"),
         (health_scan(), "light", "en"),
         (health_scan(), "dark", "zh"),
+        (judged_scan(), "light", "en"),
+        (judged_scan(), "light", "zh"),
+        (judged_scan(), "dark", "en"),
+        (judged_scan(), "dark", "zh"),
+        (passed_scan(), "light", "zh"),
+        (full_scan(gpt_scan(), fired=66), "light", "en"),
     ],
-    ids=["light-en", "light-zh", "dark-en", "dark-zh", "empty", "wide", "health-light", "health-dark"],
+    ids=[
+        *("light-en", "light-zh", "dark-en", "dark-zh", "empty", "wide", "health-light", "health-dark"),
+        *("judged-light-en", "judged-light-zh", "judged-dark-en", "judged-dark-zh", "passed", "66 rules"),
+    ],
 )
 def test_axe_finds_nothing(opened, scan, scheme, language):
     page = opened(scan, language, color_scheme=scheme)
@@ -117,8 +78,13 @@ def test_axe_finds_nothing(opened, scan, scheme, language):
 
 @pytest.mark.parametrize(
     "scan",
-    [wide_scan(1000), wide_scan(1000, False), wide_health_scan(1000, False)],
-    ids=["one group", "1,000 groups", "1,000 groups with health"],
+    [
+        wide_scan(1000),
+        wide_scan(1000, False),
+        wide_health_scan(1000, False),
+        full_scan(wide_scan(1000, False), 66),
+    ],
+    ids=["one group", "1,000 groups", "1,000 groups with health", "1,000 groups, 66 rules"],
 )
 def test_a_thousand_sites_are_readable_within_a_second(opened, scan):
     finished = "performance.timing.domContentLoadedEventEnd - performance.timing.navigationStart"
@@ -127,8 +93,14 @@ def test_a_thousand_sites_are_readable_within_a_second(opened, scan):
 
 @pytest.mark.parametrize(
     ("scan", "language"),
-    [(rich_scan(), "en"), (rich_scan(), "zh"), (health_scan(), "en")],
-    ids=["rich-en", "rich-zh", "health"],
+    [
+        (rich_scan(), "en"),
+        (rich_scan(), "zh"),
+        (health_scan(), "en"),
+        (judged_scan(), "en"),
+        (judged_scan(), "zh"),
+    ],
+    ids=["rich-en", "rich-zh", "health", "judged-en", "judged-zh"],
 )
 @pytest.mark.parametrize("width", [360, 768, 1366])
 def test_the_page_is_never_wider_than_the_window(opened, width, scan, language):
@@ -150,8 +122,8 @@ def test_without_javascript_everything_can_be_read(opened):
 def test_a_fragment_opens_its_group_without_javascript(opened):
     page = opened(gpt_scan(), fragment="#findings", java_script_enabled=False)
     assert page.locator("#findings").is_visible()
-    page = opened(rich_scan(), fragment="#f1", java_script_enabled=False)
-    assert page.locator("#f1 .inside").is_visible()
+    page = opened(rich_scan(), fragment="#f-3fa94c1b2e6d7a80", java_script_enabled=False)
+    assert page.locator("#f-3fa94c1b2e6d7a80 .message").is_visible()
 
 
 @pytest.mark.parametrize("has_script", [True, False])

@@ -31,9 +31,9 @@ _ASCII = str.maketrans(
         "µ": "u",
         "→": ">",
         "’": "'",
-        "≤": "<",
-        "≥": ">",
-        "≠": "!",
+        "≤": "<=",  # one column more: another sign would be another limit
+        "≥": ">=",
+        "≠": "!=",
         "≈": "~",
         "▲": "^",
         "▼": "v",
