@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from attnprobe.api import load_scan, scan
+    from attnprobe.api import check, load_scan, scan
     from attnprobe.records import Scan
 
 __version__ = "0.1.0.dev0"
-__all__ = ["Scan", "__version__", "load_scan", "scan"]
+__all__ = ["Scan", "__version__", "check", "load_scan", "scan"]
 
-_HOMES = {"scan": "attnprobe.api", "load_scan": "attnprobe.api", "Scan": "attnprobe.records"}
+_HOMES = {
+    "check": "attnprobe.api",
+    "load_scan": "attnprobe.api",
+    "scan": "attnprobe.api",
+    "Scan": "attnprobe.records",
+}
 
 
 def __getattr__(name: str) -> Any:

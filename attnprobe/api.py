@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnprobe import scan_file
 from attnprobe.errors import UsageError
-from attnprobe.records import Scan, ScanOptions
+from attnprobe.records import Scan, ScanOptions, Severity
 
 if TYPE_CHECKING:
     from torch import nn
@@ -119,6 +119,51 @@ def scan(
         recipe = _recipe(model, inputs, data, loss, options.target, causal)
         loaded = assemble(recipe, options, fake=False)
     return scan_model(loaded, options, progress or _silent)
+
+
+def check(
+    scan: Scan,
+    *,
+    select: Iterable[str] = ("AP",),
+    ignore: Iterable[str] = (),
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    fail_on: Severity | None = None,
+    baseline: str | Path | None = None,
+    base: Scan | None = None,
+    config: str | Path | None = None,
+    root: str | Path = ".",
+) -> Scan:
+    """The scan as the rules judge it: findings, what came of every rule, budgets, and whether it passed.
+
+    Args:
+        scan: Of `attnprobe.scan` or `load_scan`. What it was judged before is replaced.
+        select: Rules, by id, name or prefix: ["AP1", "kv-cache-heavy"].
+        ignore: Rules to leave out.
+        options: Thresholds by rule: {"AP302": {"limit": 4096}}.
+        fail_on: The lowest severity that fails: "info", "warning", "error". None: as configured, else "error".
+        baseline: A file of known findings: only new and worsened ones fail.
+        base: A scan of the version before, for rules and budgets about change.
+        config: A pyproject.toml or attnprobe.toml. None: no file is read.
+        root: The folder of the model's files: comments there may ignore findings.
+
+    Raises:
+        UsageError: A rule, an option, the configuration or the baseline is wrong.
+    """
+    from attnprobe.checking.settings import read_settings
+    from attnprobe.judging import judge
+
+    given = {
+        "select": tuple(select),
+        "deselect": tuple(ignore),
+        "options": options,
+        "fail_on": fail_on,
+        "baseline": None if baseline is None else str(baseline),
+    }
+    folder = Path(root)
+    settings = read_settings(
+        folder, config=None if config is None else Path(config), given=given, is_searched=False
+    )
+    return judge(scan, settings, root=folder, base=base, base_name="base" if base is not None else "")
 
 
 def load_scan(path: str | Path) -> Scan:

@@ -26,6 +26,7 @@ def read_settings(
     given: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     today: str = "",
+    is_searched: bool = True,
 ) -> Settings:
     """The settings of a run that begins in a folder.
 
@@ -35,6 +36,7 @@ def read_settings(
         given: What the command line gave, by the names of its parameters ("fail_on", "deselect"); None and
             empty sequences are what it did not give.
         environ: The environment, of which ATTNPROBE_* and SOURCE_DATE_EPOCH are read.
+        is_searched: False: no file is read but `config`.
         today: The day by which ignores end; "" for the environment's, else the local date.
 
     Raises:
@@ -42,7 +44,7 @@ def read_settings(
     """
     environ = environ or {}
     start = start if start.is_dir() else start.parent
-    found = named_file(config, start) if config else found_from(start)
+    found = named_file(config, start) if config else found_from(start) if is_searched else None
     in_file = from_file(found, start) if found else []
     in_environment, notices = from_environment(environ)
     fields, origins = _merged((in_file, in_environment, from_command_line(given or {})))
