@@ -55,9 +55,11 @@ def verdict(change: Change) -> Text:
 
 
 def name(scan: Scan, change: Change) -> Words:
-    """The metric, the sites, or the rule with its place."""
+    """The metric, the sites with the metric of theirs that changed, or the rule with its place."""
     if change.kind == "total":
         return metric_title(scan, change.name)
     if change.kind == "site":
-        return safe(change.where or change.name, 120) or say("site.root")
+        place = safe(change.where or change.name, 120) or say("site.root")
+        is_number = change.name in scan.metrics and change.name != change.where
+        return join((place, metric_title(scan, change.name)), "list.dot") if is_number else place
     return join((safe(change.name, 40), safe(change.where, 120) or say("series.model")), "list.space")

@@ -11,6 +11,7 @@ from attnprobe.report.parts.safe_text import safe
 
 _COMMIT = re.compile(r"\(([0-9a-f]{7,40})\)$")
 _SCAN = "attnprobe scan "
+_SAVED = ".json"  # a saved scan, and no revision
 
 
 def check_command(scan: Scan) -> str:
@@ -21,6 +22,9 @@ def check_command(scan: Scan) -> str:
     rest = told.removeprefix(_SCAN)
     if scan.comparison is None:
         return f"attnprobe check {rest}"
+    if scan.comparison.base.endswith(_SAVED):
+        saved = (scan.comparison.base, scan.comparison.head)
+        return f"attnprobe diff {' '.join(shlex.quote(safe(name, 200)) for name in saved)}"
     return f"attnprobe diff --base {shlex.quote(_revision(scan.comparison.base))} {rest}"
 
 

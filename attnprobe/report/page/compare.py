@@ -92,7 +92,9 @@ def _name(scan: Scan, change: Change) -> Words:
     if change.kind == "total":
         return metric_title(scan, change.name)
     if change.kind == "site":
-        return safe(change.where or change.name) or say("site.root")
+        place = safe(change.where or change.name) or say("site.root")
+        is_number = change.name in scan.metrics and change.name != change.where
+        return join((place, metric_title(scan, change.name)), "list.dot") if is_number else place
     card, place = scan.rules.get(change.name), safe(change.where) or say("series.model")
     title = (card_title(card, ""),) if card else ()
     return join((safe(change.name, 40), *title, place), "list.dot")
@@ -101,6 +103,6 @@ def _name(scan: Scan, change: Change) -> Words:
 def _value(scan: Scan, change: Change, value: Number | str | None) -> Words:
     if value is None:
         return UNKNOWN
-    if change.kind == "total" and not isinstance(value, str):
+    if change.kind != "finding" and not isinstance(value, str):
         return shown(scan, change.name, value)
     return evidence_shown(scan, "", value)
