@@ -13,6 +13,7 @@ _OF_THE_MODEL = frozenset(  # whatever the inputs
 )
 _READ_FROM_THE_TRACE = ("cost", "structure")
 _MEASURED_COSTS = frozenset({"kernel_count", "product_count"})  # exact, but of kernels that ran
+RANDOM = "the inputs are random"
 _WHAT_IS_NOISY = {"ms": "times of two separate runs are not compared"}
 _NOISY = "what was measured in two separate runs is not compared"
 
@@ -23,6 +24,11 @@ class Obstacles:
     def __init__(self, base: Scan, head: Scan) -> None:
         self._base = base
         self._head = head
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the inputs of one of them say nothing about data."""
+        return "random" in (self._base.workload.data, self._head.workload.data)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -52,8 +58,8 @@ class Obstacles:
             found += self._of_run
         if metric.topic == "gradients":
             found += self._of_loss
-        if metric.needs_data and "random" in (self._base.workload.data, self._head.workload.data):
-            found.append("the inputs are random")
+        if metric.needs_data and self.is_random:
+            found.append(RANDOM)
         return "; ".join(dict.fromkeys(reason for reason in found if reason))
 
     @cached_property
@@ -117,6 +123,7 @@ class Obstacles:
             own_dtype,
             _differ("attnprobe", base.tool.version, head.tool.version),
             _differ("target", base.model.target, head.model.target),
+            f"{RANDOM}: numbers that describe data are not compared" if self.is_random else "",
         )
 
 

@@ -90,8 +90,8 @@ def _fields(
         comparable += _SIZES
     if not obstacles.kernels:
         comparable.append("kernel")
-    for name in comparable:
-        before, after = getattr(base, name), getattr(head, name)
+    values = [(name, getattr(base, name), getattr(head, name)) for name in comparable]
+    for name, before, after in (*values, ("window", _window(base), _window(head))):
         if before != after:
             texts = (f"{name} {_text(before)}", f"{name} {_text(after)}")
             lost = name == "kernel" and is_fused(before) and not is_fused(after)
@@ -121,10 +121,16 @@ def described(site: AttentionSite) -> str:
     heads = f"{site.num_heads} heads" if site.num_heads > 1 else "1 head"
     if 0 < site.num_kv_heads < site.num_heads:
         heads += f" over {site.num_kv_heads}"
-    reach = None if site.window_left is None else site.window_left + (site.window_right or 0) + 1
-    window = "" if reach is None else f"window {reach}"
+    window = "" if _window(site) is None else f"window {_window(site)}"
     role = site.role if site.role != "self" else ""
     return ", ".join(part for part in (site.mechanism, role, heads, window) if part)
+
+
+def _window(site: AttentionSite) -> int | None:
+    """How many keys a query sees at most; None without a window."""
+    if site.window_left is None and site.window_right is None:
+        return None
+    return (site.window_left or 0) + (site.window_right or 0) + 1
 
 
 def _text(value: object) -> str:

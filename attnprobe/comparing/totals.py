@@ -14,7 +14,7 @@ _FIRST = (
     *("kv_cache_bytes_per_token", "kv_cache_bytes", "parameters", "parameter_bytes"),
     *("forward_ms", "backward_ms", "attention_flops_share", "core_flops_share"),
 )
-_OF_ANOTHER = "_spread"  # says how sure another number is, which its own comparison does
+_OF_ANOTHER = ("_spread", "_factor_error")  # how sure another number is, which its own comparison says
 
 
 def total_changes(
@@ -27,7 +27,7 @@ def total_changes(
             yield _of_times(paired[name])
         elif base is None or obstacles is None:
             yield _change(name, None, head.totals[name], "added")
-        else:
+        elif not _is_void(name, base, head, obstacles):
             yield _compared(name, base, head, obstacles)
 
 
@@ -37,6 +37,12 @@ def _names(base: Scan | None, head: Scan, paired: Iterable[str]) -> Sequence[str
     shown = {name for name in known if not name.endswith(_OF_ANOTHER)} | set(paired)
     rank = {name: number for number, name in enumerate(_FIRST)}
     return sorted(shown, key=lambda name: (rank.get(name, len(rank)), name))
+
+
+def _is_void(name: str, base: Scan, head: Scan, obstacles: Obstacles) -> bool:
+    """Whether it means nothing in either scan: of these the comparison says once that there are such."""
+    metric = head.metrics.get(name) or base.metrics.get(name)
+    return metric is not None and metric.needs_data and obstacles.is_random
 
 
 def _compared(name: str, base: Scan, head: Scan, obstacles: Obstacles) -> Change:

@@ -38,6 +38,13 @@ def test_a_new_grouped_and_windowed_site_says_both() -> None:
     assert changes((), head)[0].head == "dot_product, 32 heads over 8, window 512"
 
 
+def test_a_window_is_told_by_how_many_keys_a_query_sees() -> None:
+    (found,) = changes(stack(2), stack(2, window_left=511, window_right=0))
+    assert (found.base, found.head) == ("window none", "window 512")
+    (found,) = changes(stack(2, window_left=3), stack(2, window_left=3, window_right=2))
+    assert (found.base, found.head) == ("window 4", "window 6")
+
+
 def test_a_kernel_that_was_lost_is_worse_and_one_that_was_won_is_better() -> None:
     (lost,) = changes(stack(2), stack(2, kernel="unfused"))
     assert (lost.base, lost.head, lost.verdict) == (f"kernel {FUSED}", "kernel unfused", "worse")
