@@ -1,4 +1,4 @@
-"""SARIF: what the standard and GitHub ask for, and nothing that a reader could take for a link or a placeholder."""
+"""SARIF: what the standard and GitHub ask for, and no text that reads as a link or a placeholder."""
 
 import json
 import os
@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft4Validator, Draft202012Validator
 from judged_findings import FINGERPRINTS, mask_finding, model_finding
 from judged_scans import judged_scan, many_findings, passed_scan, without_comparison
-from jsonschema import Draft4Validator, Draft202012Validator
 from sample_scans import empty_scan, gpt_scan
 
 from attnprobe.records import Location
@@ -86,7 +86,9 @@ def test_a_region_is_whole_where_python_told_it():
         "region": {"startLine": 41, "startColumn": 18, "endLine": 41, "endColumn": 47},
     }
     assert len(place["logicalLocations"]) == 24
-    assert result_of(judged_scan(), "AP301")["locations"][0]["physicalLocation"]["region"] == {"startLine": 58}
+    assert result_of(judged_scan(), "AP301")["locations"][0]["physicalLocation"]["region"] == {
+        "startLine": 58
+    }
 
 
 def test_a_region_that_ends_before_it_starts_has_no_end():
@@ -127,7 +129,9 @@ def test_fingerprints_are_those_of_the_finding():
 
 
 def test_what_is_ignored_is_suppressed_with_its_reason():
-    by_settings, by_comment = (result_of(judged_scan(), rule)["suppressions"][0] for rule in ("AP202", "AP205"))
+    by_settings, by_comment = (
+        result_of(judged_scan(), rule)["suppressions"][0] for rule in ("AP202", "AP205")
+    )
     assert by_settings["kind"] == "external"
     assert by_settings["justification"] == "retrieval heads need the full context"
     assert by_settings["properties"] == {"until": "2027-03-31", "owner": "@lin"}

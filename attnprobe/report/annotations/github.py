@@ -10,7 +10,7 @@ from attnprobe.records import BudgetResult, Finding, Location, Scan
 from attnprobe.report.judged import budgets
 from attnprobe.report.judged.findings import is_failing, remedy, what_fails_first
 from attnprobe.report.judged.places import location_of, path_of, place_of_origin
-from attnprobe.report.judged.plain import heading, sentence
+from attnprobe.report.judged.plain import heading, sentence, told
 from attnprobe.report.parts.catalogue import Words, both, check_language, join, say
 from attnprobe.report.parts.safe_text import safe
 
@@ -39,7 +39,7 @@ def workflow_commands(scan: Scan, language: str) -> str:
         lines += [_command(each, language) for each in fitting[:SHOWN]]
         left_out += max(0, len(fitting) - SHOWN)
     if left_out:
-        lines.append(f"attnprobe: {say('gate.annotations_cut', count=left_out).pick(language)}")
+        lines.append(f"attnprobe: {told(say('gate.annotations_cut', count=left_out), language)}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -53,8 +53,8 @@ def _made(scan: Scan) -> Iterator[_Annotation]:
 
 def _of_finding(scan: Scan, finding: Finding) -> _Annotation:
     helps = remedy(scan, finding)
-    told = join((sentence(finding), helps), "list.newline") if both(helps).en else sentence(finding)
-    return _Annotation(_level(scan, finding), location_of(scan, finding), heading(scan, finding), told)
+    message = join((sentence(finding), helps), "list.newline") if both(helps).en else sentence(finding)
+    return _Annotation(_level(scan, finding), location_of(scan, finding), heading(scan, finding), message)
 
 
 def _level(scan: Scan, finding: Finding) -> str:
@@ -66,14 +66,14 @@ def _level(scan: Scan, finding: Finding) -> str:
 
 def _of_budget(scan: Scan, budget: BudgetResult) -> _Annotation:
     level = "error" if budgets.is_failing(budget) else "warning"
-    told = join((budgets.state(scan, budget), budgets.remedy(budget)), "list.newline")
-    return _Annotation(level, place_of_origin(budget.origin), say("gate.budget"), told)
+    message = join((budgets.state(scan, budget), budgets.remedy(budget)), "list.newline")
+    return _Annotation(level, place_of_origin(budget.origin), say("gate.budget"), message)
 
 
 def _command(annotation: _Annotation, language: str) -> str:
-    given = [*_place(annotation.location), ("title", both(annotation.title).pick(language))]
+    given = [*_place(annotation.location), ("title", told(annotation.title, language))]
     properties = ",".join(f"{name}={_property(value)}" for name, value in given)
-    return f"::{annotation.level} {properties}::{_data(both(annotation.message).pick(language))}"
+    return f"::{annotation.level} {properties}::{_data(told(annotation.message, language))}"
 
 
 def _place(location: Location | None) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 from attnprobe.records import Finding, Scan
 from attnprobe.report.judged.findings import is_failing, remedy, what_fails_first
 from attnprobe.report.judged.places import location_of, path_of
-from attnprobe.report.judged.plain import heading, sentence
+from attnprobe.report.judged.plain import heading, sentence, told
 from attnprobe.report.judged.target import slug
 from attnprobe.report.parts.catalogue import both, check_language, join
 from attnprobe.report.parts.safe_text import safe
@@ -41,11 +41,11 @@ def severity(scan: Scan, finding: Finding) -> str:
 
 def _entry(scan: Scan, finding: Finding, language: str, number: int) -> dict[str, Any]:
     location = location_of(scan, finding)
-    told = join((heading(scan, finding), sentence(finding)), "list.colon")
+    whole = join((heading(scan, finding), sentence(finding)), "list.colon")
     helps = remedy(scan, finding)
-    whole = join((told, helps), "list.arrow") if both(helps).en else told
+    whole = join((whole, helps), "list.arrow") if both(helps).en else whole
     return {
-        "description": both(whole).pick(language),
+        "description": told(whole, language),
         "check_name": safe(f"{finding.rule} {finding.name}", 200),
         "fingerprint": _fingerprint(finding.fingerprint, number),
         "severity": severity(scan, finding),

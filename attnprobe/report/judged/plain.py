@@ -7,7 +7,13 @@ from attnprobe.report.judged.findings import place, remark, remedy
 from attnprobe.report.judged.places import shown
 from attnprobe.report.parts.catalogue import Words, both, join
 from attnprobe.report.parts.findings import title
+from attnprobe.report.parts.quantities import SPACE
 from attnprobe.report.parts.safe_text import safe
+
+
+def told(words: Words, language: str) -> str:
+    """Words in a language, with a common blank between number and unit: logs are searched."""
+    return both(words).pick(language).replace(SPACE, " ")
 
 
 def heading(scan: Scan, finding: Finding) -> Words:
@@ -22,11 +28,11 @@ def sentence(finding: Finding) -> Words:
 
 def lines(scan: Scan, finding: Finding, language: str) -> list[str]:
     """What was found, where, by which formula, and what helps."""
-    helps = both(remedy(scan, finding)).pick(language)
-    told = (
-        both(sentence(finding)).pick(language),
+    helps = told(remedy(scan, finding), language)
+    parts = (
+        told(sentence(finding), language),
         shown(finding.location),
         safe(finding.formula, 500),
         f"→ {helps}" if helps else "",
     )
-    return [line for line in told if line]
+    return [line for line in parts if line]

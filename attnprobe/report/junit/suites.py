@@ -12,9 +12,9 @@ from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 from attnprobe.records import BudgetResult, Category, RuleOutcome, Scan
 from attnprobe.report.judged import budgets
 from attnprobe.report.judged.findings import is_failing, what_fails_first
-from attnprobe.report.judged.plain import heading, lines
+from attnprobe.report.judged.plain import heading, lines, told
 from attnprobe.report.judged.target import slug
-from attnprobe.report.parts.catalogue import Words, both, check_language, join, say
+from attnprobe.report.parts.catalogue import check_language, join, say
 from attnprobe.report.parts.names import metric_title
 from attnprobe.report.parts.outcomes import reason
 from attnprobe.report.parts.quantities import count
@@ -87,28 +87,28 @@ def _suite(scan: Scan, rule: str) -> str:
 def _rule(scan: Scan, rule: str, outcome: RuleOutcome | None, language: str) -> _Case:
     card = scan.rules.get(rule)
     case = _Case(_suite(scan, rule), f"{safe(rule, 40)} {safe(card.name, 120) if card else ''}".strip())
-    told: list[str] = []
+    output: list[str] = []
     found = [each for each in what_fails_first(scan.findings) if each.rule == rule]
     for finding in found[:FINDINGS_TOLD]:
         text = "\n".join(lines(scan, finding, language))
         if is_failing(scan, finding):
             case.failures.append(text)
-            case.title = both(heading(scan, finding)).pick(language)
+            case.title = told(heading(scan, finding), language)
         else:
-            told.append(f"{say(f'gate.level.{finding.severity}').pick(language)}: {text}")
+            output.append(f"{told(say(f'gate.level.{finding.severity}'), language)}: {text}")
     ignored = sum(each.finding.rule == rule for each in scan.ignored)
-    told += [say("gate.passed_as_ignored", count=ignored).pick(language)] if ignored else []
+    output += [told(say("gate.passed_as_ignored", count=ignored), language)] if ignored else []
     if outcome is not None:
-        told += _partly(outcome, language)
+        output += _partly(outcome, language)
         case.skipped = "" if found else _why_skipped(outcome, language)
-    case.output = "\n\n".join(told)
+    case.output = "\n\n".join(output)
     return case
 
 
 def _why_skipped(outcome: RuleOutcome, language: str) -> str:
     keys = {"not_measured": "gate.not_measured_here", "not_applicable": "gate.not_applicable"}
     key = keys.get(outcome.outcome)
-    return say(key, reason=reason(outcome)).pick(language) if key else ""
+    return told(say(key, reason=reason(outcome)), language) if key else ""
 
 
 def _partly(outcome: RuleOutcome, language: str) -> list[str]:
@@ -116,7 +116,7 @@ def _partly(outcome: RuleOutcome, language: str) -> list[str]:
     if not outcome.partly:
         return []
     share = say("rules.partly", part=count(outcome.partly), all=count(outcome.subjects))
-    return [join((share, reason(outcome)), "list.colon").pick(language)]
+    return [told(join((share, reason(outcome)), "list.colon"), language)]
 
 
 def _budgets(scan: Scan, language: str) -> Iterator[_Case]:
@@ -125,16 +125,13 @@ def _budgets(scan: Scan, language: str) -> Iterator[_Case]:
 
 
 def _budget(scan: Scan, budget: BudgetResult, language: str) -> _Case:
-    def pick(words: Words) -> str:
-        return both(words).pick(language)
-
-    told = pick(budgets.state(scan, budget))
+    state = told(budgets.state(scan, budget), language)
     case = _Case("attnprobe.budgets", f"{safe(budget.metric, 120)} {safe(budget.text, 60)}")
     if budgets.is_failing(budget):
-        case.title = pick(metric_title(scan, budget.metric))
-        case.failures.append(f"{told}\n{pick(budgets.remedy(budget))}")
+        case.title = told(metric_title(scan, budget.metric), language)
+        case.failures.append(f"{state}\n{told(budgets.remedy(budget), language)}")
     elif budget.is_met is None:
-        case.skipped = told
+        case.skipped = state
     else:
-        case.output = told
+        case.output = state
     return case

@@ -9,6 +9,7 @@ from attnprobe.report.judged import budgets, changes
 from attnprobe.report.judged.findings import place, remark, remedy
 from attnprobe.report.judged.places import shown as shown_place
 from attnprobe.report.judged.places import shown_origin
+from attnprobe.report.judged.plain import told
 from attnprobe.report.markdown.escaping import code, prose
 from attnprobe.report.parts.catalogue import Words, both, join, say
 from attnprobe.report.parts.findings import title
@@ -28,7 +29,7 @@ class Items:
 
     def text(self, words: Words) -> str:
         """Words as plain text."""
-        return prose(both(words).pick(self._language))
+        return prose(told(words, self._language))
 
     def finding(self, finding: Finding, *, has_state: bool = False) -> str:
         """ "**error AP105** `blocks.{0..23}.attn` · a mask value …: … (`model.py:41`) → Use …"."""
@@ -84,4 +85,4 @@ class Items:
                 yield f"{self.text(changes.name(self._scan, change))}: {prose(safe(change.reason, 300))}"
 
     def _name(self, words: Words) -> str:
-        return code(both(words).pick(self._language))
+        return code(told(words, self._language))

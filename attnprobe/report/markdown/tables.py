@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from attnprobe.records import Change, Scan
 from attnprobe.report.judged import budgets, changes
+from attnprobe.report.judged.plain import told
 from attnprobe.report.markdown.escaping import code, prose
-from attnprobe.report.parts.catalogue import Words, both, join, say
+from attnprobe.report.parts.catalogue import Words, join, say
 from attnprobe.report.parts.names import metric_title, shown
 from attnprobe.report.parts.safe_text import safe
 
@@ -47,17 +48,20 @@ def _row(scan: Scan, change: Change, language: str) -> tuple[str, ...]:
         changes.value(scan, change, change.head),
         difference,
     )
-    return tuple(prose(both(cell).pick(language)) for cell in cells)
+    return tuple(prose(told(cell, language)) for cell in cells)
 
 
 def _totals(scan: Scan, language: str) -> str:
     named = dict.fromkeys((*ALWAYS, *(budget.metric for budget in scan.budgets)))
     known = [name for name in named if scan.totals.get(name) is not None][:ROWS_SHOWN]
     rows = [
-        (prose(both(metric_title(scan, name)).pick(language)), prose(shown(scan, name, scan.totals[name])))
+        (
+            prose(told(metric_title(scan, name), language)),
+            prose(told(shown(scan, name, scan.totals[name]), language)),
+        )
         for name in known
     ]
-    return _drawn((prose(say("column.metric").pick(language)), prose(safe(scan.workload.dtype))), rows)
+    return _drawn((prose(told(say("column.metric"), language)), prose(safe(scan.workload.dtype))), rows)
 
 
 def _drawn(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

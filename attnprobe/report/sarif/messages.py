@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from attnprobe.report.parts.catalogue import Words, both
+from attnprobe.report.judged.plain import told
+from attnprobe.report.parts.catalogue import Words
 
 # SARIF 2.1.0, sections 3.11.5 and 3.11.6: "{0}" stands for an argument, "[text](address)" is a link.
 _BRACES = str.maketrans("{}", "[]")
@@ -14,7 +15,7 @@ JsonObject = dict[str, Any]
 
 def plain(words: Words, language: str) -> str:
     """The text of a plain message: "blocks.{0..23}.attn" becomes "blocks.[0..23].attn"."""
-    return both(words).pick(language).translate(_BRACES).replace("](", "] (")
+    return told(words, language).translate(_BRACES).replace("](", "] (")
 
 
 def message(words: Words, language: str) -> JsonObject:
