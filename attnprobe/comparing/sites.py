@@ -22,7 +22,7 @@ _FIELDS = (
         "head_dim",
         "value_dim",
     ),
-    *("is_causal", "window_left", "window_right", "scale", "dropout"),
+    *("is_causal", "scale", "dropout"),
 )
 _SIZES = ("batch", "windows", "q_len", "kv_len")  # of the workload as well as of the model
 _COSTS = ("flops_forward", "activation_bytes", "kv_cache_bytes_per_token")
@@ -128,9 +128,9 @@ def described(site: AttentionSite) -> str:
 
 def _window(site: AttentionSite) -> int | None:
     """How many keys a query sees at most; None without a window."""
-    if site.window_left is None and site.window_right is None:
+    if site.window_left is None:
         return None
-    return (site.window_left or 0) + (site.window_right or 0) + 1
+    return site.window_left + (site.window_right or 0) + 1
 
 
 def _text(value: object) -> str:
