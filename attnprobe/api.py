@@ -140,7 +140,7 @@ def check(
         select: Rules, by id, name or prefix: ["AP1", "kv-cache-heavy"].
         ignore: Rules to leave out.
         options: Thresholds by rule: {"AP302": {"limit": 4096}}.
-        fail_on: The lowest severity that fails: "info", "warning", "error". None: as configured, else "error".
+        fail_on: The lowest severity that fails: "info", "warning" or "error" (unless configured otherwise).
         baseline: A file of known findings: only new and worsened ones fail.
         base: A scan of the version before, for rules and budgets about change.
         config: A pyproject.toml or attnprobe.toml. None: no file is read.
