@@ -8,8 +8,8 @@ from datetime import date
 
 from attnprobe.checking.settings import names_rule, site_matcher
 from attnprobe.checking.suppressing.narrowing import narrowed
-from attnprobe.checking.suppressing.uses import IgnoreUse, use_of
-from attnprobe.records import Finding, Ignored, IgnoreEntry, Instance, RuleCard, RuleOutcome
+from attnprobe.checking.suppressing.uses import IgnoreUse, NamedRule, use_of
+from attnprobe.records import Finding, Ignored, IgnoreEntry, Instance, RuleOutcome
 
 Narrow = Callable[[Finding, tuple[Instance, ...]], Finding]
 
@@ -31,7 +31,7 @@ def suppress(
     ignores: Sequence[IgnoreEntry],
     today: str,
     *,
-    rules: Iterable[RuleCard] = (),
+    rules: Iterable[NamedRule] = (),
     outcomes: Iterable[RuleOutcome] = (),
     max_days: int | None = None,
     narrow: Narrow = narrowed,
@@ -46,7 +46,7 @@ def suppress(
         findings: With their instances.
         ignores: Of the configuration and of comments.
         today: "2026-11-21". The last day of an ignore is still part of it.
-        rules: Cards of the rules that there are; () where that is not known.
+        rules: All that there are, chosen or not, or their cards; () where that is not known.
         outcomes: Of the rules that ran; () where that is not known. Of a rule that did not run, or could not
             be measured, nobody can say that an ignore of it is unused.
         max_days: The longest that an ignore may last from today.

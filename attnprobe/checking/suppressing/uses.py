@@ -19,11 +19,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
 from attnprobe.checking.settings import names_rule
-from attnprobe.records import IgnoreEntry, Number, RuleCard, RuleOutcome
+from attnprobe.records import IgnoreEntry, Number, RuleOutcome
 
 Fact = Number | str | bool | None
+
+
+class NamedRule(Protocol):
+    """A rule or its card."""
+
+    @property
+    def id(self) -> str:
+        """ "AP202"."""
+
+    @property
+    def name(self) -> str:
+        """ "quadratic-core-dominates"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +53,7 @@ def use_of(
     code: str,
     findings: int,
     day: date,
-    rules: Iterable[RuleCard],
+    rules: Iterable[NamedRule],
     outcomes: Iterable[RuleOutcome],
 ) -> IgnoreUse:
     """The facts of one code of an ignore."""
@@ -68,7 +81,7 @@ def use_of(
 
 
 def _is_unused(
-    findings: int, named: list[str], cards: Mapping[str, RuleCard], outcomes: Mapping[str, RuleOutcome]
+    findings: int, named: list[str], cards: Mapping[str, NamedRule], outcomes: Mapping[str, RuleOutcome]
 ) -> bool | None:
     if findings or not outcomes or (cards and not named):
         return not findings
