@@ -1,69 +1,58 @@
-"""Explain a metric or an error code."""
+"""Explain a rule, a metric or an error code."""
 
 from __future__ import annotations
 
-import inspect
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import click
 
+from attnprobe.commands.explaining.explanation import FORMS
+from attnprobe.commands.explaining.lookup import codes, explained
 from attnprobe.commands.terminal.failure import visible
 from attnprobe.commands.terminal.session import session_options
-from attnprobe.dictionary import TOPICS, Entry, by_topic, entries, facts
-from attnprobe.errors import AttnprobeError, UsageError
-from attnprobe.registry import nearest
+from attnprobe.dictionary import TOPICS, Entry, by_topic, entries
 
 
 @click.command(
     "explain",
-    help="Explain a METRIC or an error code: what it says, how it is found, what it does not say. "
-    "Without a name: list them all, by topic.",
-    epilog="Example: attnprobe explain flops_forward",
+    help="Explain a RULE (by id or name), a METRIC or an error code: what it says, how it is found, when it "
+    "is wrong, what to do. Without a name: list them all.",
+    epilog="Example: attnprobe explain AP202 --lang zh",
 )
-@click.argument("name", metavar="[METRIC|CODE]", required=False)
+@click.argument("name", metavar="[RULE|METRIC|CODE]", required=False)
+@click.option(
+    "--lang", "language", type=click.Choice(["en", "zh"]), default="en", help="Of the explanation of a rule."
+)
+@click.option(
+    "--format", "form", type=click.Choice(list(FORMS)), default="text", help="Text, Markdown, JSON."
+)
 @session_options
-def command(name: str | None) -> None:
-    """Look it up among the error codes, then in the probes' metric dictionary."""
-    codes = {cls.code: cls for cls in _family(AttnprobeError)}
-    if name is not None and name.upper() in codes:
-        click.echo(_error_text(codes[name.upper()]))
-        return
+def command(name: str | None, language: str, form: str) -> None:
+    """Look it up among the error codes, the metric dictionary and the rules."""
     metrics = entries()
     if name is None:
-        click.echo(_listing(metrics, codes))
-    elif name in metrics:
-        click.echo(_metric_text(metrics[name]))
-    else:
-        raise UsageError(
-            f"nothing is named '{name}'{nearest(name, (*metrics, *codes))}",
-            hint="`attnprobe explain` without a name lists all metrics and error codes.",
-        )
+        click.echo(_listing(metrics, codes(), language))
+        return
+    click.echo(FORMS[form](explained(name, language, metrics)))
 
 
-def _listing(metrics: Mapping[str, Entry], codes: Mapping[str, type[AttnprobeError]]) -> str:
+def _listing(metrics: Mapping[str, Entry], errors: Iterable[str], language: str) -> str:
+    from attnprobe.checking.packs import installed
+
     width = max(len(name) for name in metrics)
     blocks = []
     for topic, own in by_topic(metrics):
-        lines = (f"  {visible(e.metric.name):<{width}}  {visible(e.metric.title)}" for e in own)
-        blocks.append("\n".join((f"{TOPICS[topic]} ({len(own)})", *lines)))
-    errors = textwrap.fill(", ".join(codes), width=96, initial_indent="  ", subsequent_indent="  ")
-    return "\n\n".join((*blocks, f"Error codes ({len(codes)})\n{errors}"))
+        rows = [(entry.metric.name, entry.metric.title) for entry in own]
+        blocks.append(_block(f"{TOPICS[topic]} ({len(own)})", rows, width))
+    rules, _ = installed()
+    titles = [(f"{rule.id} {rule.name}", rule.title[language]) for rule in rules]
+    if titles:
+        blocks.append(_block(f"Rules ({len(rules)})", titles, max(len(key) for key, _ in titles)))
+    known = list(errors)
+    shown = textwrap.fill(", ".join(known), width=96, initial_indent="  ", subsequent_indent="  ")
+    return "\n\n".join((*blocks, f"Error codes ({len(known)})\n{shown}"))
 
 
-def _metric_text(entry: Entry) -> str:
-    title = f"{entry.metric.name}: {entry.metric.title}"
-    return "\n".join([title, *(_row(key, text) for key, text in facts(entry).items())])
-
-
-def _error_text(cls: type[AttnprobeError]) -> str:
-    text = inspect.cleandoc(cls.__doc__ or "").split("\n\n", 1)[0]
-    return f"{cls.code}: {text}\n{_row('Exit code', str(cls.exit_code))}"
-
-
-def _row(key: str, text: str) -> str:
-    return textwrap.fill(text, width=96, initial_indent=f"  {key:<10} ", subsequent_indent=" " * 13)
-
-
-def _family(cls: type[AttnprobeError]) -> tuple[type[AttnprobeError], ...]:
-    return (cls, *(found for child in cls.__subclasses__() for found in _family(child)))
+def _block(heading: str, rows: Iterable[tuple[str, str]], width: int) -> str:
+    return "\n".join((heading, *(f"  {visible(key):<{width}}  {visible(text)}" for key, text in rows)))

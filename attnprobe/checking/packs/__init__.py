@@ -6,6 +6,7 @@ from attnprobe.checking.packs.loading import (
     load_file,
     load_rules,
     metric_dictionary,
+    titles,
 )
 from attnprobe.checking.packs.rule import (
     Applies,
@@ -34,4 +35,5 @@ __all__ = [
     "load_rules",
     "metric_dictionary",
     "ruleset_of",
+    "titles",
 ]

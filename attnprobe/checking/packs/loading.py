@@ -10,10 +10,11 @@ from attnprobe.checking.packs.building import build
 from attnprobe.checking.packs.context import Source
 from attnprobe.checking.packs.folders import Pack, built_in, files_of, of_packages, of_user
 from attnprobe.checking.packs.names import Dictionary, dictionary
+from attnprobe.checking.packs.nodes import Scalar, find
 from attnprobe.checking.packs.rule import Rule
 from attnprobe.checking.packs.yaml_reading import read_yaml
 from attnprobe.dictionary import entries
-from attnprobe.errors import RuleError
+from attnprobe.errors import RuleError, UsageError
 from attnprobe.records import Metric
 
 
@@ -45,6 +46,22 @@ def installed() -> tuple[tuple[Rule, ...], tuple[RuleError, ...]]:
             except RuleError as error:
                 faults.append(error)
     return tuple(sorted(rules, key=lambda rule: rule.id)), tuple(faults)
+
+
+def titles() -> Iterator[tuple[str, str, str]]:
+    """(id and name, English title, file) of every rule file, right or wrong, without looking further."""
+    try:
+        found = [each for pack in (*built_in(), *of_packages()) for each in files_of(pack)]
+    except UsageError as error:
+        yield "?", error.message, ""
+        return
+    for path, shown in found:
+        try:
+            title = find(read_yaml(path, shown)[0], ("text", "title", "en"))
+            words = str(title.value) if isinstance(title, Scalar) else "without a title"
+        except RuleError as error:
+            words = error.message
+        yield path.stem, words, shown
 
 
 def load_file(path: Path) -> Rule:

@@ -26,6 +26,12 @@ def pieces(text: str) -> tuple[tuple[str, str, str], ...]:
     return tuple(found)
 
 
+def fact_named(value: object) -> str:
+    """The name in an option "{name}" of a replacement: it stands for that number; "" for any other value."""
+    is_named = isinstance(value, str) and value.startswith("{") and value.endswith("}")
+    return str(value)[1:-1] if is_named else ""
+
+
 def placeholders(text: str) -> tuple[tuple[str, str], ...]:
     """(name, format) of every placeholder, sorted."""
     return tuple(sorted((name, form) for _, name, form in pieces(text) if name))

@@ -1,0 +1,1 @@
+"""What `attnprobe explain` says, and in which form."""
