@@ -21,7 +21,7 @@ def slug(scan: Scan) -> str:
     target = path_of(scan.model.target)
     fit = _UNFIT.sub("-", target[: 4 * SLUG_LENGTH])
     fit = re.sub(r"-{2,}", "-", fit).strip("-/")[: SLUG_LENGTH - 10].rstrip("-")
-    if fit == target:
+    if fit and fit == target:
         return fit
     digest = hashlib.sha256(target.encode("utf-8", "backslashreplace")).hexdigest()[:8]
     return f"{fit}-{digest}" if fit else digest
