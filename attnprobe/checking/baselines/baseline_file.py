@@ -71,7 +71,9 @@ def written(baseline: Baseline) -> str:
     lines = [f" {_json(key)}: {_json(value)}," for key, value in head.items()]
     lines += _block("header", asdict(baseline.header), sort=False)
     lines += _block("totals", baseline.totals, sort=True)
-    rows = ",\n".join(f"  {_json(asdict(entry))}" for entry in entries)
+    rows = ",\n".join(
+        f"  {_json(asdict(each) | {'metrics': dict(sorted(each.metrics.items()))})}" for each in entries
+    )
     lines.append(f' "entries": [\n{rows}\n ]' if rows else ' "entries": []')
     return "{\n" + "\n".join(lines) + "\n}\n"
 
@@ -160,7 +162,7 @@ def _block(name: str, values: Mapping[str, Any], *, sort: bool) -> list[str]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=True, allow_nan=False, sort_keys=isinstance(value, Mapping))
+    return json.dumps(value, ensure_ascii=True, allow_nan=False)
 
 
 @cache
