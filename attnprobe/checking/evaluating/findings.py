@@ -14,6 +14,7 @@ from attnprobe.checking.evaluating.formatting import message
 from attnprobe.checking.evaluating.subjects import Subject
 from attnprobe.checking.expressions import OPTION, Expression, Fact, Missing
 from attnprobe.checking.packs import Rule, Value
+from attnprobe.checking.packs.placeholders import fact_named
 from attnprobe.name_patterns import numberless
 from attnprobe.records import Finding, Instance, Location, Settings, Severity, Suggestion
 
@@ -81,7 +82,7 @@ def _finding(
         messages={language: message(text, said) for language, text in rule.message.items()},
         evidence=instances[0].evidence,
         savings=(),
-        suggestions=tuple(_suggestions(rule, worst)),
+        suggestions=tuple(_suggestions(rule, worst, said)),
         fingerprint=fingerprint(rule, subject, entry, ordinal),
         where=where,
         limits=limits(rule, *given),
@@ -165,11 +166,27 @@ def _said(rule: Rule, hit: Hit, instance: Instance, where: str, count: int) -> M
     }
 
 
-def _suggestions(rule: Rule, hit: Hit) -> Iterator[Suggestion]:
+def _suggestions(rule: Rule, hit: Hit, said: Mapping[str, Fact]) -> Iterator[Suggestion]:
     """The remedies of the rule whose condition holds here. Which of them fit the site is not asked yet."""
     for each in rule.suggest:
         if each.when is not None and _value(each.when, hit) is not True:
             continue
         yield Suggestion(
-            name=each.name, options=each.options, exactness=each.exactness or "retrain", change=each.change
+            name=each.name,
+            options=_filled(each.options, said),
+            exactness=each.exactness or "retrain",
+            change=each.change,
         )
+
+
+def _filled(options: Mapping[str, Value], said: Mapping[str, Fact]) -> Mapping[str, Value]:
+    """Options with "{name}" as the number of that name; those whose number is not known are left out."""
+    known: dict[str, Value] = {}
+    for option, value in options.items():
+        name = fact_named(value)
+        number = said.get(name) if name else value
+        if isinstance(number, float) and number.is_integer():
+            number = int(number)
+        if number is not None:
+            known[option] = number
+    return known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from attnprobe.checking.packs.context import Context
+from attnprobe.checking.packs.placeholders import fact_named
 from attnprobe.checking.packs.rule import Evidence, RuleRemedy
 from attnprobe.checking.packs.schema import ReplacementForm
 from attnprobe.checking.packs.texts import both
@@ -39,7 +40,19 @@ def remedy_of(context: Context, number: int) -> RuleRemedy:
     given = context.form.suggest[number]
     when = context.expression(("suggest", number, "when"), given.when) if given.when else None
     if isinstance(given, ReplacementForm):
+        _check_facts_of_options(context, number, given)
         return RuleRemedy(name=given.replacement, options=given.options, exactness="", change={}, when=when)
     return RuleRemedy(
         name=given.name, options={}, exactness=given.exactness, change=both(given.change), when=when
     )
+
+
+def _check_facts_of_options(context: Context, number: int, given: ReplacementForm) -> None:
+    """An option "{name}" stands for a number that the level knows, or one of the evidence."""
+    own = {each.name for each in context.form.evidence if each.name}
+    known = {name for name, of in context.vocabulary.names.items() if of.kind == "number"} | own
+    for option, value in given.options.items():
+        name = fact_named(value)
+        if name and name not in known:
+            steps = ("suggest", number, "options", option)
+            raise context.source.fault(steps, f"no number '{name}'{nearest(name, tuple(sorted(known)))}")
