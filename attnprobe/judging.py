@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from attnprobe.change_facts import looks_at_sites
+from attnprobe.checking.baselines import held_against, read, stale_text
+from attnprobe.checking.budgets import results
 from attnprobe.checking.evaluating import Evaluated, Subject, evaluate, evaluate_subjects
 from attnprobe.checking.packs import Rule, load_rules, ruleset_of
 from attnprobe.checking.settings import checked_against
@@ -85,18 +87,16 @@ def judge(
         max_days=settings.max_ignore_days,
     )
     about_ignores = _about_ignores(scan, rules, settings, held.uses)
-    findings = suggest(scan, (*held.kept, *about_ignores.findings))
     found += about_ignores
-    return replace(
+    judged = replace(
         scan,
-        findings=findings,
+        findings=suggest(scan, (*held.kept, *about_ignores.findings)),
         ignored=held.ignored,
         rules=found.cards,
         outcomes=tuple(sorted(found.outcomes, key=lambda outcome: outcome.rule)),
-        budgets=(),
         comparison=comparison,
         judgement=Judgement(
-            passed=not any(finding.is_blocking for finding in findings),
+            passed=True,
             fail_on=settings.fail_on,
             ruleset=ruleset_of(rules, settings),
             packs=_packs(rules),
@@ -104,6 +104,42 @@ def judge(
             origins=settings.files,
             notices=(*settings.notices, *inline.notices, *held.notices),
         ),
+    )
+    return _gated(judged, settings, root, base, times, allow_mismatch, strict_baseline)
+
+
+def _gated(
+    scan: Scan,
+    settings: Settings,
+    root: Path,
+    base: Scan | None,
+    times: Sequence[PairedTimes],
+    allow_mismatch: bool,
+    strict_baseline: bool,
+) -> Scan:
+    """Baseline and budgets, and with them whether it passed."""
+    assert scan.judgement is not None
+    known = read(root / settings.baseline) if settings.baseline else None
+    findings, judgement = scan.findings, scan.judgement
+    if known is not None:
+        held = held_against(
+            scan, findings, known, allow_mismatch, ignored=scan.ignored, outcomes=scan.outcomes
+        )
+        findings = held.findings
+        judgement = replace(
+            judgement,
+            baseline=f"{settings.baseline} {known.date}".strip(),
+            notices=(*judgement.notices, *held.notices),
+            stale=tuple(map(stale_text, held.stale)),
+        )
+    budgets = results(scan, settings, base, times=times, before=known.totals if known else None)
+    failures = (
+        any(finding.is_blocking for finding in findings),
+        any(budget.is_blocking and budget.is_met is False for budget in budgets),
+        strict_baseline and bool(judgement.stale),
+    )
+    return replace(
+        scan, findings=findings, budgets=budgets, judgement=replace(judgement, passed=not any(failures))
     )
 
 
