@@ -1,7 +1,7 @@
 """Patterns over the names of sites, as people write them and as reports print them.
 
-`*` any characters, `?` one, `[ab]` one of them, `{0..11}` a number of that range, `{0,2,4}` one of those; and
-", " between several patterns. A pattern names a module with all of its calls and cores: "h.0.attn" is also
+`*` any characters, `?` one, `[ab]` one of them, `{0..2,4,6..11}` one of these numbers; and ", " between several
+patterns. A pattern names a module with all of its calls and cores: "h.0.attn" is also
 "h.0.attn#1" and "h.0.attn:1".
 """
 
@@ -12,7 +12,8 @@ from collections.abc import Callable
 from fnmatch import translate
 from functools import lru_cache
 
-_BRACES = re.compile(r"\{(\d{1,9})\.\.(\d{1,9})\}|\{(\d{1,9}(?:,\d{1,9})+)\}")
+_RUN = r"\d{1,9}(?:\.\.\d{1,9})?"
+_BRACES = re.compile(rf"\{{({_RUN}(?:,{_RUN})*)\}}")
 _SUFFIX = re.compile(r"(?:[#:]\d+)+$")  # of a further call or core of the same module
 _MOST_BRACES = 20
 
@@ -36,12 +37,12 @@ def site_matcher(pattern: str) -> Callable[[str], bool]:
 def _one(pattern: str) -> Callable[[str], bool]:
     if not pattern:
         raise ValueError("one of its parts is empty")
-    pieces = _BRACES.split(pattern)  # text, from, to, list, text, …
-    if len(pieces) // 4 > _MOST_BRACES:
+    pieces = _BRACES.split(pattern)  # text, numbers, text, numbers, …, text
+    if len(pieces) // 2 > _MOST_BRACES:
         raise ValueError(f"more than {_MOST_BRACES} braces")
-    checks = [_check(*pieces[at : at + 3]) for at in range(1, len(pieces), 4)]
+    checks = [_check(numbers) for numbers in pieces[1::2]]
     number = r"(?<!\d)(\d+)(?!\d)"
-    compiled = re.compile(number.join(_regex(text) for text in pieces[::4]), re.DOTALL)
+    compiled = re.compile(number.join(_regex(text) for text in pieces[::2]), re.DOTALL)
 
     def matches(name: str) -> bool:
         if name == pattern:
@@ -54,12 +55,10 @@ def _one(pattern: str) -> Callable[[str], bool]:
     return matches
 
 
-def _check(first: str | None, last: str | None, listed: str | None) -> Callable[[int], bool]:
-    if listed is not None:
-        numbers = frozenset(int(each) for each in listed.split(","))
-        return lambda value: value in numbers
-    low, high = int(first or 0), int(last or 0)
-    return lambda value: low <= value <= high
+def _check(numbers: str) -> Callable[[int], bool]:
+    ends = [run.split("..") for run in numbers.split(",")]
+    runs = tuple((int(each[0]), int(each[-1])) for each in ends)
+    return lambda value: any(first <= value <= last for first, last in runs)
 
 
 def _regex(text: str) -> str:
