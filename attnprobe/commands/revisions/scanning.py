@@ -14,7 +14,7 @@ from attnprobe.commands.scanning.isolated import scan_isolated
 from attnprobe.commands.terminal.failure import visible
 from attnprobe.commands.terminal.progress_lines import ProgressLines
 from attnprobe.commands.terminal.session import Session
-from attnprobe.errors import AttnprobeError, ModelError, TargetError
+from attnprobe.errors import AttnprobeError, TargetError
 from attnprobe.isolation import Limits
 from attnprobe.records import PairedTimes, Scan, ScanOptions
 
@@ -55,8 +55,8 @@ class Scanner:
 def scan_both(scanner: Scanner, base: Version, head: Version) -> tuple[Scan | None, Scan]:
     """Both versions on inputs of one size; None for a base that does not have the target.
 
-    Inputs that are guessed have the size that the head's guess has; where the base cannot take it (its
-    positions end earlier, say), both get the base's.
+    Where the sizes that are guessed for the two differ, the smaller one is what both can take (a table of
+    positions may have grown), and is what both are scanned at.
 
     Raises:
         AttnprobeError: One of them cannot be scanned; names it.
@@ -64,16 +64,18 @@ def scan_both(scanner: Scanner, base: Version, head: Version) -> tuple[Scan | No
     after = scanner.scan(head)
     if not has_target(scanner.options, base):
         return None, after
-    options = _same_size(scanner.options, after)
     try:
-        return scanner.scan(base, options), after
-    except (ModelError, TargetError) as error:
+        before = scanner.scan(base)
+    except TargetError as error:
         if is_absent(error):
             return None, after
-        if options == scanner.options:
-            raise
-    before = scanner.scan(base)
-    return before, scanner.scan(head, _same_size(scanner.options, before))
+        raise
+    shared = _same_size(scanner.options, before, after)
+    if shared != _same_size(scanner.options, before, before):
+        before = scanner.scan(base, shared)
+    if shared != _same_size(scanner.options, after, after):
+        after = scanner.scan(head, shared)
+    return before, after
 
 
 def time_both(
@@ -88,9 +90,14 @@ def time_both(
     from attnprobe.isolation import turns
     from attnprobe.isolation.messages import from_json
 
+    options = _same_size(scanner.options, *scans)
     jobs = [
-        turns.Version(version.name, _arguments(scanner, version, scan, pairs), version.folder)
-        for version, scan in zip((base, head), scans, strict=True)
+        turns.Version(
+            version.name,
+            {"options": asdict(options_for(options, version)), "instead": version.instead, "pairs": pairs},
+            version.folder,
+        )
+        for version in (base, head)
     ]
     with ProgressLines(scanner.session) as progress:
         results = turns.run_in_turns(
@@ -121,20 +128,17 @@ def is_absent(error: AttnprobeError) -> bool:
     return isinstance(error, TargetError) and _NOT_THERE.search(message) is not None
 
 
-def _arguments(scanner: Scanner, version: Version, scan: Scan, pairs: int) -> Mapping[str, Any]:
-    options = options_for(_same_size(scanner.options, scan), version)
-    return {"options": asdict(options), "instead": version.instead, "pairs": pairs}
-
-
-def _same_size(options: ScanOptions, scan: Scan) -> ScanOptions:
-    """The options, with the size of the inputs that a scan guessed."""
-    work = scan.workload
-    if options.inputs or options.data or any(given.origin == "given" for given in work.inputs):
+def _same_size(options: ScanOptions, one: Scan, other: Scan) -> ScanOptions:
+    """The options, with the smaller of the sizes of the inputs that were guessed for two scans."""
+    works = (one.workload, other.workload)
+    if options.inputs or options.data or any(i.origin == "given" for work in works for i in work.inputs):
         return options
+    batch_sizes = [work.batch_size for work in works if work.batch_size is not None]
+    lengths = [work.seq_len for work in works if work.seq_len is not None]
     return replace(
         options,
-        batch_size=options.batch_size or work.batch_size,
-        seq_len=options.seq_len or work.seq_len,
+        batch_size=options.batch_size or min(batch_sizes, default=None),
+        seq_len=options.seq_len or min(lengths, default=None),
     )
 
 
