@@ -6,8 +6,8 @@ import re
 import shlex
 
 from attnprobe.records import Scan
+from attnprobe.report.judged.places import shown_side
 from attnprobe.report.parts.command import command
-from attnprobe.report.parts.safe_text import safe
 
 _COMMIT = re.compile(r"\(([0-9a-f]{7,40})\)$")
 _SCAN = "attnprobe scan "
@@ -24,11 +24,11 @@ def check_command(scan: Scan) -> str:
         return f"attnprobe check {rest}"
     if scan.comparison.base.endswith(_SAVED):
         saved = (scan.comparison.base, scan.comparison.head)
-        return f"attnprobe diff {' '.join(shlex.quote(safe(name, 200)) for name in saved)}"
+        return f"attnprobe diff {' '.join(shlex.quote(shown_side(name, 200)) for name in saved)}"
     return f"attnprobe diff --base {shlex.quote(_revision(scan.comparison.base))} {rest}"
 
 
 def _revision(base: str) -> str:
     """The commit of "origin/main (1a2b3c4)", or the name itself where it carries none."""
     commit = _COMMIT.search(base)
-    return commit[1] if commit else safe(base, 200)
+    return commit[1] if commit else shown_side(base, 200)

@@ -8,6 +8,8 @@ from urllib.parse import quote
 from attnprobe.records import Finding, Location, Scan
 from attnprobe.report.parts.safe_text import safe
 
+LONGEST_PATH = 4096  # of Linux
+
 _TARGET_FILE = re.compile(r"(?P<file>[^:\0]+\.py)(?::[^/]*)?")
 _ORIGIN = re.compile(r"(?P<file>[^:\0]+):(?P<line>\d{1,9})")
 
@@ -15,8 +17,10 @@ _ORIGIN = re.compile(r"(?P<file>[^:\0]+):(?P<line>\d{1,9})")
 def path_of(file: str) -> str:
     """A path relative to the checkout; of one that is absolute or climbs out of it, the name alone.
 
-    "" when nothing is left.
+    "" when nothing is left, or when no file can have such a name.
     """
+    if len(file) > LONGEST_PATH:
+        return ""
     parts = [part for part in file.split("/") if part not in ("", ".")]
     is_outside = file.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:[\\/]|\\\\", file)
     if not is_outside:
@@ -60,6 +64,11 @@ def shown_origin(origin: str) -> str:
     """ "pyproject.toml:31" without the folders of somebody's machine."""
     place = place_of_origin(origin)
     return shown(place) if place else safe(path_of(origin) or origin)
+
+
+def shown_side(name: str, limit: int = 60) -> str:
+    """One side of a comparison: "origin/main (1a2b3c4)", or the name of a saved scan without its folders."""
+    return safe(path_of(name) or name, limit)
 
 
 def _configuration(scan: Scan) -> Location | None:

@@ -19,9 +19,9 @@ def slug(scan: Scan) -> str:
     Where something had to be left out, a hash of the whole keeps two targets apart.
     """
     target = path_of(scan.model.target)
-    fit = _UNFIT.sub("-", target[: 4 * SLUG_LENGTH])
+    fit = _UNFIT.sub("-", target)
     fit = re.sub(r"-{2,}", "-", fit).strip("-/")[: SLUG_LENGTH - 10].rstrip("-")
     if fit and fit == target:
         return fit
-    digest = hashlib.sha256(target.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    digest = hashlib.sha256(scan.model.target.encode("utf-8", "backslashreplace")).hexdigest()[:8]
     return f"{fit}-{digest}" if fit else digest

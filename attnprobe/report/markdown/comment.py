@@ -8,6 +8,7 @@ from attnprobe.records import Finding, Scan
 from attnprobe.report.judged import changes, verdict
 from attnprobe.report.judged.command import check_command
 from attnprobe.report.judged.findings import is_failing, news, what_fails_first
+from attnprobe.report.judged.places import shown_side
 from attnprobe.report.judged.target import slug
 from attnprobe.report.markdown.draft import Draft
 from attnprobe.report.markdown.escaping import code, prose
@@ -103,5 +104,5 @@ def _closing(scan: Scan, items: Items) -> str:
     parts = [items.text(say("gate.exact_only"))] if scan.judgement else []
     parts.append(f"{items.text(say('gate.reproduce'))} {code(check_command(scan))}")
     if scan.comparison:
-        parts.append(code(safe(scan.comparison.head, 80)))
+        parts.append(code(shown_side(scan.comparison.head)))
     return " · ".join(parts)

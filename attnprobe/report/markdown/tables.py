@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from attnprobe.records import Change, Scan
 from attnprobe.report.judged import budgets, changes
+from attnprobe.report.judged.places import shown_side
 from attnprobe.report.judged.plain import told
 from attnprobe.report.markdown.escaping import code, prose
 from attnprobe.report.parts.catalogue import Words, join, say
@@ -25,7 +26,7 @@ def _compared(scan: Scan, language: str) -> str:
     found = scan.comparison
     assert found is not None
     rows = [_row(scan, change, language) for change in _chosen(scan)]
-    head = ("", *(code(safe(name, 60), in_table=True) for name in (found.base, found.head)), "Δ")
+    head = ("", *(code(shown_side(name), in_table=True) for name in (found.base, found.head)), "Δ")
     return _drawn(head, rows)
 
 

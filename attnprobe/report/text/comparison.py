@@ -10,6 +10,7 @@ from rich.table import Table
 
 from attnprobe.records import Change, Scan
 from attnprobe.report.judged import changes
+from attnprobe.report.judged.places import shown_side
 from attnprobe.report.parts.catalogue import Words, join, say
 from attnprobe.report.parts.safe_text import safe
 from attnprobe.report.summary.blocks import Voice
@@ -47,7 +48,7 @@ def _side_by_side(scan: Scan, voice: Voice, rows: Sequence[Change]) -> Renderabl
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, header_style="")
     table.add_column("", min_width=24, overflow="fold")
     for name in (scan.comparison.base, scan.comparison.head):
-        table.add_column(voice.text(safe(name, 40), "dim"), justify="right", overflow="fold")
+        table.add_column(voice.text(shown_side(name, 40), "dim"), justify="right", overflow="fold")
     table.add_column(voice.text(say("column.change"), "dim"), justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
     for change in rows:
@@ -63,7 +64,9 @@ def _side_by_side(scan: Scan, voice: Voice, rows: Sequence[Change]) -> Renderabl
 
 def _stacked(scan: Scan, voice: Voice, rows: Sequence[Change]) -> RenderableType:
     assert scan.comparison is not None
-    names = join(tuple(safe(name, 40) for name in (scan.comparison.base, scan.comparison.head)), "list.arrow")
+    names = join(
+        tuple(shown_side(name, 40) for name in (scan.comparison.base, scan.comparison.head)), "list.arrow"
+    )
     lines: list[RenderableType] = [voice.text(names, "dim")]
     for change in rows:
         style = _STYLES.get(change.verdict, "")

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from attnprobe.records import Finding, Ignored, Scan
+from attnprobe.records import Finding, Ignored, Limit, Scan
 from attnprobe.report.judged.findings import place, remark, remedy, what_fails_first
 from attnprobe.report.judged.places import shown, shown_origin
 from attnprobe.report.parts.catalogue import Text as Phrase
@@ -79,18 +79,17 @@ def _body(scan: Scan, voice: Voice, finding: Finding) -> list[Text]:
 
 
 def _numbers(scan: Scan, finding: Finding) -> Phrase | None:
-    """ "Saved scores, of the activations 58 %: > 20 %"; None where no number was held to a limit."""
-    told = [
-        say(
-            "term.evidence",
-            what=evidence_title(scan, limit.metric),
-            value=evidence_shown(scan, limit.metric, finding.evidence[limit.metric]),
-            limit=limit_shown(scan, limit),
-        )
-        for limit in finding.limits[:NUMBERS_SHOWN]
-        if finding.evidence.get(limit.metric) is not None
-    ]
-    return join(tuple(told), "list.semicolon") if told else None
+    """ "Saved scores, of the activations 58 % > 20 %"; None where no number was held to a limit."""
+    known = [limit for limit in finding.limits if finding.evidence.get(limit.metric) is not None]
+    told = tuple(_number(scan, finding, limit) for limit in known[:NUMBERS_SHOWN])
+    return join(told, "list.semicolon") if told else None
+
+
+def _number(scan: Scan, finding: Finding, limit: Limit) -> Words:
+    value = evidence_shown(scan, limit.metric, finding.evidence[limit.metric])
+    # "0 = 0" would say nothing
+    held = () if limit.comparison == "==" else (limit_shown(scan, limit),)
+    return join((evidence_title(scan, limit.metric), value, *held), "list.space")
 
 
 def _ignored(ignored: Ignored) -> Words:
