@@ -10,7 +10,7 @@ replacement = Replacement(
     name="hybrid_layers",
     title={"en": "Local and global layers in turn", "zh": "局部层与全局层交替"},
     change={
-        "en": "Keep every {period}th layer global and give the others a window of {window_size} keys.",
+        "en": "Keep one layer in {period} global and give the others a window of {window_size} keys.",
         "zh": "每 {period} 层保留一层全局，其余层只看 {window_size} 个键的窗口。",
     },
     exactness="approximate",

@@ -41,11 +41,17 @@ def _cut(option: ReplacementOption, given: Value | None, sites: Sequence[Facts])
     if isinstance(option.default, bool):
         return option.default if given is None else given
     try:
-        is_number = isinstance(given, int | float) and not isinstance(given, bool)
-        wanted = [number(str(given if is_number else option.default), facts) for facts in sites]
+        wanted = [_wanted(option, given, facts) for facts in sites]
         lowest = [number(option.low, facts) for facts in sites if option.low]
         highest = [number(option.high, facts) for facts in sites if option.high]
     except Unknown:
         return None
-    bounded = min([*wanted, *highest])
+    bounded = min([max(wanted), *highest])
     return bounded if all(bounded >= low for low in lowest) else None
+
+
+def _wanted(option: ReplacementOption, given: Value | None, facts: Facts) -> Number:
+    """What the rule asks for at a site: a number, or "{metric}"; else the default."""
+    if isinstance(given, str):
+        return number(given.strip("{} "), facts)
+    return number(str(option.default), facts) if given is None else given

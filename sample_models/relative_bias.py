@@ -1,0 +1,78 @@
+"""An encoder whose learned position bias keeps the fused kernel away: it is a mask that needs a gradient."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+VOCAB_SIZE = 50
+BATCH_SIZE, SEQ_LEN = 2, 16
+EMBED_DIM, NUM_HEADS, NUM_LAYERS = 32, 4, 2
+HEAD_DIM = EMBED_DIM // NUM_HEADS
+
+
+class BiasedSelfAttention(nn.Module):
+    """Attention with one learned number per head and distance, added to the scores."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv_proj = nn.Linear(EMBED_DIM, 3 * EMBED_DIM, bias=False)
+        self.o_proj = nn.Linear(EMBED_DIM, EMBED_DIM, bias=False)
+        self.bias = nn.Parameter(torch.randn(NUM_HEADS, 2 * SEQ_LEN - 1))
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, S, E] -> [B, S, E]
+        query, key, value = (
+            part.unflatten(-1, (NUM_HEADS, HEAD_DIM)).transpose(1, 2)  # [B, H, S, D]
+            for part in self.qkv_proj(x).chunk(3, dim=-1)
+        )
+        place = torch.arange(x.shape[1], device=x.device)
+        distance = place[None, :] - place[:, None] + SEQ_LEN - 1  # [S, S]
+        bias = self.bias[:, distance][None]  # [1, H, S, S]
+        output = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        return self.o_proj(output.transpose(1, 2).flatten(2))
+
+
+class Block(nn.Module):
+    """Attention and feed-forward, each behind a normalisation and beside a residual."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(EMBED_DIM)
+        self.attention = BiasedSelfAttention()
+        self.norm2 = nn.LayerNorm(EMBED_DIM)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(EMBED_DIM, 4 * EMBED_DIM), nn.GELU(), nn.Linear(4 * EMBED_DIM, EMBED_DIM)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.norm1(x))
+        return x + self.feed_forward(self.norm2(x))
+
+
+class Encoder(nn.Module):
+    """Token embeddings, blocks, a linear map to the vocabulary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(VOCAB_SIZE, EMBED_DIM)
+        self.blocks = nn.ModuleList(Block() for _ in range(NUM_LAYERS))
+        self.norm = nn.LayerNorm(EMBED_DIM)
+        self.head = nn.Linear(EMBED_DIM, VOCAB_SIZE, bias=False)
+
+    def forward(self, ids: Tensor) -> Tensor:  # [B, S] -> [B, S, V]
+        x = self.tokens(ids)
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x))
+
+
+def build_model() -> nn.Module:
+    """The same weights at every call."""
+    torch.manual_seed(0)
+    return Encoder()
+
+
+def example_inputs() -> Tensor:
+    """Token ids, [B, S]."""
+    return torch.randint(VOCAB_SIZE, (BATCH_SIZE, SEQ_LEN), generator=torch.Generator().manual_seed(0))
