@@ -99,13 +99,14 @@ def _places(name: str, node: Any) -> Mapping[str, str]:
     return places
 
 
-def _scan_options(options: Mapping[str, Any], origins: Mapping[str, str]) -> Mapping[str, Any]:
+def _scan_options(options: Mapping[str, Any], origins: dict[str, str]) -> Mapping[str, Any]:
     """`inputs = "file.py:make"` names batches of one's own, which the scan calls `data`."""
     inputs = options.get("inputs", ())
     if len(inputs) != 1 or not _FACTORY.fullmatch(inputs[0]):
         return options
     if "data" in options:
         raise SettingsError("inputs and data both name batches", location=origins.get("data", ""))
+    origins["data"] = origins.get("inputs", origins.get("shapes", ""))
     rest = {name: value for name, value in options.items() if name != "inputs"}
     return {**rest, "data": inputs[0]}
 

@@ -1,8 +1,8 @@
 """Patterns over the names of sites, as people write them and as reports print them.
 
-`*` any characters, `?` one, `[ab]` one of them, `{0..2,4,6..11}` one of these numbers; and ", " between several
-patterns. A pattern names a module with all of its calls and cores: "h.0.attn" is also
-"h.0.attn#1" and "h.0.attn:1".
+`*` any characters, `?` one, `[ab]` one of them, `{0..2,4,6..11}` one of these numbers; and ", " between
+several patterns. A pattern names a module with all of its calls and cores: "h.0.attn" is also "h.0.attn#1"
+and "h.0.attn:1".
 """
 
 from __future__ import annotations
