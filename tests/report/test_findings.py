@@ -76,6 +76,16 @@ def test_a_reason_too_long_for_a_line_is_left_to_the_list():
     assert english(tally(replace(passed_scan(), outcomes=(outcome,)))) == "No findings, 1 not measured"
 
 
+def test_a_reason_of_few_rules_does_not_speak_for_all():
+    outcomes = tuple(
+        RuleOutcome(rule=f"AP{n}", outcome="not_measured", subjects=0, reason=f"no {n}") for n in range(5)
+    )
+    assert english(tally(replace(passed_scan(), outcomes=outcomes))) == "No findings, 5 not measured"
+    same = tuple(replace(each, reason="no data") for each in outcomes[:2])
+    told = english(tally(replace(passed_scan(), outcomes=(*same, *outcomes[2:]))))
+    assert told == "No findings, 5 not measured (no data; no 2)"
+
+
 def test_the_headline_counts_findings_and_no_finding_is_not_said_to_be_health():
     assert english(headline(judged_scan())) == (
         "2 errors, 3 warnings, 2 info. Attention is 44 % of the FLOPs, in 24 sites of 2 groups."
@@ -85,13 +95,20 @@ def test_the_headline_counts_findings_and_no_finding_is_not_said_to_be_health():
 
 
 def test_the_largest_exact_saving_is_named_and_none_is_summed():
-    found, saving = best_exact(judged_scan().findings)
+    found, saving = best_exact(judged_scan())
     assert (found.rule, saving.remedy, saving.of_model) == ("AP301", "sdpa", 0.45)
     # 24 sites x 16 heads x 2048 x 2048 scores x 4 bytes = 6 GiB
     assert english(in_short(judged_scan(), saving)) == (
         "Activations kept for backward −6 GiB, −45 % of the model (modelled)"
     )
     assert english(details(judged_scan())[-1]).endswith("−45 % of the model (modelled), by AP301.")
+
+
+def test_a_number_of_health_has_no_share_of_the_model():
+    saving = replace(scores_finding().savings[0], metric="nearest_twin", amount=0.5, of_model=0.4)
+    scan = replace(judged_scan(), findings=(replace(scores_finding(), savings=(saving,)),))
+    assert english(in_short(scan, saving)) == "Most alike other head −0.5, −40 % (modelled)"
+    assert best_exact(scan) is None
 
 
 def test_what_would_cost_says_so():
@@ -118,7 +135,7 @@ def test_a_card_says_what_where_and_by_which_numbers():
     assert (card.line, english(card.function)) == ("model.py:58", "in forward")
     assert [english(mark) for mark in card.marks] == ["worsened"]
     assert rows(card.evidence) == [
-        ("Saved scores, of the activations", "58 %", "> 20 %", "↓ lower", "opt_share")
+        ("Saved scores, of the activations", "58 %", "> 20 %", "↓ lower", "AP301.share")
     ]
     assert card.formula == "saved_score_share = 0.58 > 0.2 = opt_share"
     assert [(letter, anchor) for anchor, letter in card.groups] == [("A", "group-A"), ("B", "group-B")]
@@ -142,8 +159,16 @@ def test_without_a_baseline_nothing_is_new():
 
 def test_a_limit_whose_number_is_missing_is_shown_all_the_same():
     assert rows(card_of("AP901").evidence) == [
-        ("FLOPs, forward", "1.53 TF", "", "", ""), ("Relative change", "–", "> 0.02", "↓ lower", "opt_growth")
-    ]  # fmt: skip
+        ("FLOPs, forward", "1.53 TF", "", "", ""),
+        ("Relative change", "–", "> 0.02", "↓ lower", "AP901.growth"),
+    ]
+
+
+def test_a_limit_beside_the_point_is_left_to_the_formula():
+    aside = Limit(metric="kv_len", comparison=">=", limit=2048)
+    found = replace(scores_finding(), limits=(*scores_finding().limits, aside))
+    table = card_of("AP301", replace(judged_scan(), findings=(found,))).evidence
+    assert [row[0] for row in rows(table)] == ["Saved scores, of the activations"]
 
 
 def test_what_is_known_without_measuring_has_a_name_in_both_languages():

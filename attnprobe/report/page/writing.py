@@ -19,6 +19,7 @@ from attnprobe.report.parts.catalogue import Words, check_language, say
 from attnprobe.report.parts.safe_text import safe
 from attnprobe.resources import resource_dir
 
+_CODE = re.compile(r"`([^`]+)`")
 _BREAKS = re.compile(r"(?<=[^\d\s][.,/}])(?=\w|\{)")
 
 
@@ -55,6 +56,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["words"] = _words
+    environment.filters["prose_words"] = partial(_words, escaped=_with_code)
     environment.filters["code_words"] = partial(_words, escaped=_breakable)
     environment.filters["svg_words"] = partial(_words, tag="tspan")
     environment.filters["next"] = next
@@ -76,6 +78,15 @@ def _words(words: Words, tag: str = "span", escaped: Callable[[str], Markup] = e
 def _breakable(name: str) -> Markup:
     """A path or a name that may be broken behind its dots, commas and slashes, where it must be broken."""
     return Markup("<wbr>").join(_BREAKS.split(name))
+
+
+def _with_code(text: str) -> Markup:
+    """A text of a rule, in which `code` stands between backticks."""
+    pieces = _CODE.split(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if place % 2 else escape(piece)
+        for place, piece in enumerate(pieces)
+    )
 
 
 def _asset(name: str) -> str:

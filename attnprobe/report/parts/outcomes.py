@@ -64,8 +64,10 @@ def tally(scan: Scan) -> Text:
 
 
 def _with_reasons(text: Text, missing: Sequence[RuleOutcome]) -> Text:
-    """The commonest reasons, where they are short enough to stand in a line."""
-    reasons = [why for why, _ in by_reason(missing) if len(both(why).en) <= LONGEST_TOLD]
-    if not reasons:
+    """The commonest reasons, where they are short enough for a line and hold for half of the rules."""
+    grouped = [(why, own) for why, own in by_reason(missing) if len(both(why).en) <= LONGEST_TOLD]
+    told = grouped[:REASONS_TOLD]
+    if not told or 2 * sum(len(own) for _, own in told) < len(missing):
         return text
-    return say("tally.with_reasons", text=text, reasons=join(tuple(reasons[:REASONS_TOLD]), "list.semicolon"))
+    reasons = join(tuple(why for why, _ in told), "list.semicolon")
+    return say("tally.with_reasons", text=text, reasons=reasons)

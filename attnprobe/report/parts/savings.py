@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from attnprobe.records import Finding, Saving, Scan, Suggestion
 from attnprobe.report.parts.catalogue import Text, Words, join, say
 from attnprobe.report.parts.findings import in_both, largest_saving
 from attnprobe.report.parts.names import metric_title, shown, signed_percent
+from attnprobe.report.parts.readings import is_health
 from attnprobe.report.parts.safe_text import safe
 
 
@@ -49,13 +49,14 @@ def remedies(finding: Finding) -> tuple[Remedy, ...]:
     return (*told, *(Remedy(name, None, tuple(own)) for name, own in left.items()))
 
 
-def best_exact(findings: Iterable[Finding]) -> tuple[Finding, Saving] | None:
-    """The largest saving that leaves the outputs as they are, and whose it is."""
+def best_exact(scan: Scan) -> tuple[Finding, Saving] | None:
+    """The largest saving of cost that leaves the outputs as they are, and whose it is."""
     known = [
         (finding, best)
-        for finding in findings
+        for finding in scan.findings
         for remedy in remedies(finding)
-        if remedy.is_exact and (best := largest_saving(remedy.savings))
+        if remedy.is_exact
+        and (best := largest_saving(each for each in remedy.savings if not is_health(scan, each.metric)))
     ]
     return max(known, key=lambda item: item[1].of_model, default=None)
 
@@ -67,9 +68,9 @@ def amount(scan: Scan, saving: Saving) -> str:
 
 
 def in_short(scan: Scan, saving: Saving) -> Text:
-    """ "Activations −2.4 GiB, −41 % of the model (modelled)"."""
+    """ "Activations −2.4 GiB, −41 % of the model (modelled)"; of a number of health, its relative change."""
     told = say(
-        "saving.short",
+        "saving.of_health" if is_health(scan, saving.metric) else "saving.short",
         metric=metric_title(scan, saving.metric),
         amount=amount(scan, saving),
         of_model=signed_percent(-saving.of_model),

@@ -56,7 +56,7 @@ def details(scan: Scan) -> tuple[Text, ...]:
 
 def _saving(scan: Scan) -> Text | None:
     """The largest saving that leaves the outputs as they are."""
-    best = best_exact(scan.findings)
+    best = best_exact(scan)
     if best is None:
         return None
     finding, saving = best

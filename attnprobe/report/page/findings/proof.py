@@ -29,8 +29,10 @@ class Places:
 def evidence_table(scan: Scan, finding: Finding) -> Table | None:
     """Each number with the limits that it was held against, and the direction that would help."""
     limits: dict[str, list[Limit]] = {name: [] for name in finding.evidence}
+    is_told = any(limit.metric in limits for limit in finding.limits)
     for limit in finding.limits:
-        limits.setdefault(limit.metric, []).append(limit)
+        if limit.metric in finding.evidence or not is_told:  # the formula has the conditions beside the point
+            limits.setdefault(limit.metric, []).append(limit)
     if not limits:
         return None
     columns = (
@@ -56,8 +58,13 @@ def _row(scan: Scan, finding: Finding, name: str, limits: list[Limit]) -> tuple[
         evidence_shown(scan, name, finding.evidence.get(name)),
         join(tuple(limit_shown(scan, limit) for limit in limits), "list.and") if limits else "",
         say(f"want.{wanted}") if wanted else "",
-        ", ".join(dict.fromkeys(safe(limit.option) for limit in limits if limit.option)),
+        ", ".join(dict.fromkeys(_option(finding, limit) for limit in limits if limit.option)),
     )
+
+
+def _option(finding: Finding, limit: Limit) -> str:
+    """ "AP202.share": as the configuration writes it."""
+    return safe(f"{finding.rule}.{limit.option.removeprefix('opt_')}")
 
 
 def places(scan: Scan, finding: Finding, limit: int) -> Places | None:
