@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import math
 import warnings
 from collections.abc import Sequence
 
@@ -208,7 +207,7 @@ def _constant(node: ast.Constant) -> Kind:
     if isinstance(value, str):
         return "text"
     if isinstance(value, int | float):
-        if not math.isfinite(value) or abs(value) > _LARGEST:
+        if not abs(value) <= _LARGEST:  # nor infinite
             raise ExpressionFault("a number beyond 1e30", _offset(node))
         return "number"
     raise ExpressionFault(f"{value!r} is not allowed here. {HINT}", _offset(node))

@@ -10,11 +10,11 @@ from attnprobe.change_facts import CHANGE_FACTS
 from attnprobe.checking.expressions import OPTION, Expression
 from attnprobe.checking.packs.carried_tests import carried_test
 from attnprobe.checking.packs.context import KINDS, Context, Source
+from attnprobe.checking.packs.form import OptionForm, RuleForm
 from attnprobe.checking.packs.form_faults import form_fault
 from attnprobe.checking.packs.names import OF_MODEL, Dictionary
 from attnprobe.checking.packs.nodes import plain
 from attnprobe.checking.packs.rule import Applies, Evidence, Option, Rule, RuleRemedy
-from attnprobe.checking.packs.schema import OptionForm, RuleForm
 from attnprobe.checking.packs.shown_parts import evidence_of, remedy_of
 from attnprobe.checking.packs.texts import both, checked_message
 from attnprobe.records import Exactness

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from attnprobe.checking.expressions import OPTION, Fact, Name
 from attnprobe.checking.packs.context import Context, Steps
+from attnprobe.checking.packs.form import MetricsTest, SampleTest
 from attnprobe.checking.packs.rule import FactsTest, ModelTest, Value
-from attnprobe.checking.packs.schema import MetricsTest, SampleTest
 from attnprobe.registry import nearest
 
 

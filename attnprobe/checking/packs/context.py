@@ -14,10 +14,10 @@ from attnprobe.checking.expressions import (
     Vocabulary,
     read_expression,
 )
+from attnprobe.checking.packs.form import RuleForm
 from attnprobe.checking.packs.nodes import Node, Scalar, find, key_place
 from attnprobe.checking.packs.positions import place_within
 from attnprobe.checking.packs.rule import Option
-from attnprobe.checking.packs.schema import RuleForm
 from attnprobe.checking.packs.yaml_reading import fault
 from attnprobe.errors import RuleError
 from attnprobe.records import Metric

@@ -30,7 +30,7 @@ def built_in() -> Iterator[Pack]:
     """Ours: every folder under rules/."""
     base = resource_dir("rules")
     for folder in sorted(base.iterdir()):
-        if folder.is_dir() and not folder.name.startswith((".", "_")):
+        if folder.is_dir() and any(folder.glob("*.yaml")):
             yield Pack(folder.name, __version__, folder, f"rules/{folder.name}")
 
 
@@ -61,7 +61,7 @@ def files_of(pack: Pack) -> tuple[tuple[Path, str], ...]:
     """The rule files of a pack, with the name by which each is shown, in order.
 
     Raises:
-        RuleError: A link that leaves the pack, a file that ends in .yml, or more files than a pack has.
+        RuleError: No file at all or too many, a link that leaves the pack, or a file that ends in .yml.
     """
     found = []
     root = pack.root.resolve()
@@ -77,6 +77,8 @@ def files_of(pack: Pack) -> tuple[tuple[Path, str], ...]:
             if not path.resolve().is_relative_to(root):
                 raise RuleError(f"{shown} is a link that leaves its pack", hint="Put the file itself there.")
             found.append((path, shown))
+    if not found:
+        raise RuleError(f"{pack.shown} holds no rule", hint="Rule files end in .yaml.")
     if len(found) > _MAX_FILES:
         raise RuleError(f"{pack.shown} holds {len(found)} rule files; at most {_MAX_FILES} are read")
     return tuple(found)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping as Facts
 from typing import Any
 
 from pydantic import ValidationError
 
-from attnprobe.checking.packs.nodes import Node, Place, find, key_place
-from attnprobe.checking.packs.schema import FORMS
+from attnprobe.checking.packs.form import FORMS
+from attnprobe.checking.packs.nodes import Mapping, Node, Place, find, key_place
 from attnprobe.checking.packs.yaml_reading import fault
 from attnprobe.errors import RuleError
 from attnprobe.registry import nearest
@@ -29,14 +29,16 @@ _SHOWN = 60
 
 def form_fault(error: ValidationError, root: Node, shown: str) -> RuleError:
     """The fault that stands first in the file."""
-    faults = [_described(each, root) for each in error.errors(include_url=False)]
+    errors = error.errors(include_url=False)
+    # A misspelt key is also a missing one: what is there is said before what is not.
+    present = [each for each in errors if each["type"] != "missing"]
+    faults = [_described(each, root) for each in present or errors]
     place, what, hint = min(faults, key=lambda each: (each[0].line, each[0].column))
     return fault(shown, place, what, hint)
 
 
-def _described(error: Mapping[str, Any], root: Node) -> tuple[Place, str, str]:
+def _described(error: Facts[str, Any], root: Node) -> tuple[Place, str, str]:
     path = error["loc"]
-    key = next((step for step in reversed(path) if isinstance(step, str) and " " not in step), "")
     if error["type"] == "missing":
         return find(root, path[:-1]).place, f"the key '{path[-1]}' is missing", ""
     if error["type"] == "extra_forbidden":
@@ -44,7 +46,21 @@ def _described(error: Mapping[str, Any], root: Node) -> tuple[Place, str, str]:
         what = f"unknown key '{str(path[-1])[:_SHOWN]}'{nearest(str(path[-1]), known)}"
         return key_place(root, path), what, f"Known: {', '.join(known)}."
     place = find(root, path).place
-    return place, f"{key}: found {_found(error['input'])}; expected {_expected(error)}", _hint(error)
+    return (
+        place,
+        f"{_key(path, root)}: found {_found(error['input'])}; expected {_expected(error)}",
+        _hint(error),
+    )
+
+
+def _key(path: tuple[str | int, ...], root: Node) -> str:
+    """The last step that is a key of the file; pydantic adds the kinds that it tried."""
+    key, node = "the file", root
+    for step in path:
+        if isinstance(node, Mapping) and step in node.values:
+            key = str(step)
+        node = find(node, (step,))
+    return key
 
 
 def _known_keys(path: tuple[str | int, ...]) -> tuple[str, ...]:
@@ -56,7 +72,7 @@ def _known_keys(path: tuple[str | int, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(keys))
 
 
-def _expected(error: Mapping[str, Any]) -> str:
+def _expected(error: Facts[str, Any]) -> str:
     context = error.get("ctx", {})
     if error["type"] in _TYPES:
         return _TYPES[error["type"]]
@@ -66,6 +82,11 @@ def _expected(error: Mapping[str, Any]) -> str:
         return f"{', '.join(words)}{nearest(found, words) if isinstance(found, str) else ''}"
     if error["type"] == "string_pattern_mismatch":
         return f"the form {context['pattern']}"
+    if "ge" in context or "le" in context:
+        return f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
+    if "min_length" in context or "max_length" in context:
+        least = "min_length" in context
+        return f"at {'least' if least else 'most'} {context['min_length' if least else 'max_length']} of them"
     return str(error["msg"])
 
 
@@ -82,7 +103,7 @@ def _found(value: Any) -> str:
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
 
 
-def _hint(error: Mapping[str, Any]) -> str:
+def _hint(error: Facts[str, Any]) -> str:
     value = error.get("input")
     if error["type"] == "string_type" and isinstance(value, int | float) and not isinstance(value, bool):
         return f'Put it in quotes to make it text: "{value}".'

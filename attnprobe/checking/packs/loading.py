@@ -83,8 +83,6 @@ def check_paths(paths: Iterable[Path]) -> tuple[tuple[Rule, ...], tuple[RuleErro
         except RuleError as error:
             faults.append(error)
             continue
-        if not sources:
-            faults.append(RuleError(f"{path} holds no rule", hint="Rule files end in .yaml."))
         for file, shown in sources:
             pack = Pack(file.resolve().parent.name, "", file.parent, str(file.parent))
             try:

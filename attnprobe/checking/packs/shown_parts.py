@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from attnprobe.checking.packs.context import Context
+from attnprobe.checking.packs.form import ReplacementForm
 from attnprobe.checking.packs.placeholders import fact_named
 from attnprobe.checking.packs.rule import Evidence, RuleRemedy
-from attnprobe.checking.packs.schema import ReplacementForm
 from attnprobe.checking.packs.texts import both
 from attnprobe.registry import nearest
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from attnprobe.checking.expressions import Name
 from attnprobe.checking.packs.context import Context, Steps
+from attnprobe.checking.packs.form import Bilingual
 from attnprobe.checking.packs.names import PLACEHOLDERS
 from attnprobe.checking.packs.placeholders import FORMATS, pieces, placeholders
 from attnprobe.checking.packs.rule import Evidence
-from attnprobe.checking.packs.schema import Bilingual
 from attnprobe.records import Text
 from attnprobe.registry import nearest
 
