@@ -1,0 +1,1 @@
+"""The parts of `attnprobe init`: what to write, where, and writing it."""
