@@ -1,4 +1,4 @@
-"""Even, and each in its own way: then the weights look as they were drawn."""
+"""Heads that do not look at the content: the weights look as they were drawn."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ import torch
 from given_maps import LOADED, OPTIONS, call_of, gap, number, show, site, trace_of, written
 from torch import Tensor
 
-from attnprobe.probes import entropy, head_similarity
+from attnprobe.probes import entropy, head_similarity, positional_heads, simple_approximation
 from attnprobe.probes.untrained_look import probe
 from attnprobe.records import ProbeResult, Subject
 
 LENGTH = 32
+READ = (entropy, head_similarity, simple_approximation, positional_heads)
 
 
 def result_of(*sites: Tensor) -> ProbeResult:
     """Args: sites are maps [H, L, S], one per site."""
-    calls = [
-        call_of(
-            written(maps.tolist()), site(f"h.{index}", heads=len(maps), q_len=LENGTH, kv_len=LENGTH), index
-        )
-        for index, maps in enumerate(sites)
-    ]
+    calls = []
+    for index, maps in enumerate(sites):
+        of = site(f"h.{index}", heads=len(maps), q_len=LENGTH, kv_len=LENGTH)
+        value = torch.randn(1, len(maps), LENGTH, 8, generator=torch.Generator().manual_seed(0))
+        groups = tuple(range(len(maps)))
+        calls.append(call_of(written(maps.tolist()), of, index, value=value, group_of_head=groups))
     subject = Subject(trace=trace_of([call.site for call in calls]), options=OPTIONS, model=LOADED)
-    for needed in (entropy.probe, head_similarity.probe):
-        assert needed.watch is not None
-        subject.watched = {**subject.watched, needed.name: show(needed.watch(subject), *calls)}
+    for module in READ:
+        assert module.probe.watch is not None
+        watcher = show(module.probe.watch(subject), *calls)
+        subject.watched = {**subject.watched, module.probe.name: watcher}
     return probe.run(subject)
 
 
@@ -34,30 +36,41 @@ def nearly_even(heads: int, seed: int) -> Tensor:
     return (0.01 * torch.randn(heads, LENGTH, LENGTH, generator=generator)).softmax(-1)
 
 
+def in_an_order(heads: int) -> Tensor:
+    """One-hot, to keys that no distance tells."""
+    order = torch.randperm(LENGTH, generator=torch.Generator().manual_seed(0))
+    return torch.eye(LENGTH)[order].expand(heads, -1, -1)
+
+
 def test_even_heads_with_patterns_of_their_own_look_untrained() -> None:
     assert number(result_of(nearly_even(4, 0), nearly_even(4, 1)), "untrained_look", "") == 1
 
 
-def test_even_heads_that_share_a_pattern_do_not() -> None:
-    shared = nearly_even(1, 0).expand(4, -1, -1)
-    assert number(result_of(shared), "untrained_look", "") == 0
+def test_uneven_heads_that_follow_the_distance_alone_do_too() -> None:
+    # The bias of ALiBi, its slopes 1/4 and 1/16: nothing of it comes of the content.
+    distance = (torch.arange(LENGTH) - torch.arange(LENGTH)[:, None]).abs()
+    biased = torch.stack([-distance / 4, -distance / 16]).softmax(-1)
+    assert number(result_of(biased), "untrained_look", "") == 1
 
 
-def test_sharp_heads_do_not() -> None:
-    assert number(result_of(torch.eye(LENGTH).expand(4, -1, -1)), "untrained_look", "") == 0
+def test_heads_that_follow_the_content_do_not() -> None:
+    drawn = 3 * torch.randn(4, LENGTH, LENGTH, generator=torch.Generator().manual_seed(3))
+    assert number(result_of(drawn.softmax(-1)), "untrained_look", "") == 0
 
 
-def test_it_takes_more_than_half_of_all_heads() -> None:
-    # Two sharp heads and 2, then 3 even ones: 2 of 4 are not enough, 3 of 5 are.
-    sharp = torch.eye(LENGTH).expand(2, -1, -1)
-    assert number(result_of(sharp, nearly_even(2, 0)), "untrained_look", "") == 0
-    assert number(result_of(sharp, nearly_even(3, 0)), "untrained_look", "") == 1
+def test_it_takes_half_of_all_heads() -> None:
+    # Three heads that look at something and 2, then 3 even ones: 2 of 5, 3 of 6.
+    assert number(result_of(in_an_order(3), nearly_even(2, 0)), "untrained_look", "") == 0
+    assert number(result_of(in_an_order(3), nearly_even(3, 0)), "untrained_look", "") == 1
 
 
-def test_a_lone_head_is_judged_by_its_entropy() -> None:
+def test_a_lone_head_is_judged_too() -> None:
     assert number(result_of(torch.full((1, LENGTH, LENGTH), 1 / LENGTH)), "untrained_look", "") == 1
+    assert number(result_of(in_an_order(1)), "untrained_look", "") == 0
 
 
 def test_without_the_probes_it_reads_there_is_a_gap() -> None:
     subject = Subject(trace=trace_of([site()]), options=OPTIONS, model=LOADED)
-    assert gap(probe.run(subject), "untrained_look", "") == "it needs the probes entropy and head_similarity"
+    assert gap(probe.run(subject), "untrained_look", "") == (
+        "it needs the probes entropy, head_similarity, simple_approximation, positional_heads"
+    )
