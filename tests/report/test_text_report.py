@@ -17,6 +17,7 @@ from judged_scans import (
 from rich.cells import cell_len
 from sample_scans import empty_scan, gpt_scan
 
+from attnprobe.records import RuleOutcome
 from attnprobe.report.summary.printing import fitted
 from attnprobe.report.text_report import report, verdict_text
 
@@ -90,6 +91,31 @@ def test_notices_stale_entries_ignored_and_unmeasured_are_listed():
     assert any(line.startswith("ignored AP202 blocks.3.attn · until 2027-03-31 · retrieval") for line in told)
     assert "not measured AP502: the inputs are random" in told
     assert "rest 1 rule passed, 1 not applicable, 1 budget met" in told
+
+
+def test_rules_that_miss_different_metrics_for_one_cause_stand_in_one_line():
+    outcomes = tuple(
+        RuleOutcome(
+            rule=rule,
+            outcome="not_measured",
+            subjects=0,
+            reason=f"{metric}: nothing was run",
+            reasons={"en": f"{metric}: nothing was run", "zh": f"未能测得：{metric}：没有运行"},
+        )
+        for rule, metric in (("AP1", "forward_ms"), ("AP2", "model_flops_core"), ("AP3", "no_metric"))
+    )
+    scan = replace(judged_scan(), outcomes=outcomes)
+    told = lines(scan)
+    assert "AP1、AP2：未能测得：没有运行" in verdict_text(scan, "zh")
+    assert "not measured AP1, AP2: nothing was run" in told
+    assert "AP3: no_metric: nothing was run" in told
+
+
+def test_a_message_about_one_of_several_like_sites_does_not_repeat_it():
+    found = replace(mask_finding(), messages={}, message="blocks.0.attn: the mask overflows")
+    assert "the mask overflows" in lines(replace(judged_scan(), findings=(found,)))
+    unlike = replace(found, instances=(found.instances[0], replace(found.instances[1], heads=(3,))))
+    assert "blocks.0.attn: the mask overflows" in lines(replace(judged_scan(), findings=(unlike,)))
 
 
 def test_the_comparison_has_a_word_beside_every_sign():

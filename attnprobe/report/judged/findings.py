@@ -48,8 +48,18 @@ def place(finding: Finding) -> Words:
 
 def remark(finding: Finding) -> Text:
     """What was found, without the name of the place at its start: for where that stands beside it."""
-    told, name = both(message(finding)), safe(finding.where or "".join(finding.sites[:1]), 120)
-    return Text(_without(told.en, name), _without(told.zh, name)) if name else told
+    said = both(message(finding))
+    for name in _own_names(finding):
+        said = Text(_without(said.en, name), _without(said.zh, name))
+    return said
+
+
+def _own_names(finding: Finding) -> tuple[str, ...]:
+    """What a message may name first: the place, or one site of a group in which all are alike."""
+    kinds = [(each.evidence, each.heads) for each in finding.instances]
+    is_alike = len(finding.sites) == 1 or all(kind == kinds[0] for kind in kinds)
+    one = [*finding.sites[:1], *(each.site for each in finding.instances[:1])] if is_alike else []
+    return tuple(dict.fromkeys(safe(name, 120) for name in (finding.where, *one) if name))
 
 
 def remedy(scan: Scan, finding: Finding) -> Words:

@@ -10,10 +10,10 @@ from attnprobe.report.judged.findings import place, remark, remedy
 from attnprobe.report.judged.places import shown as shown_place
 from attnprobe.report.judged.places import shown_origin
 from attnprobe.report.judged.plain import told
+from attnprobe.report.judged.unmeasured import by_cause
 from attnprobe.report.markdown.escaping import code, prose
 from attnprobe.report.parts.catalogue import Words, both, join, say
 from attnprobe.report.parts.findings import title
-from attnprobe.report.parts.outcomes import by_reason, of_outcome
 from attnprobe.report.parts.safe_text import safe
 
 RULES_NAMED = 12
@@ -61,7 +61,7 @@ class Items:
 
     def unmeasured(self) -> Iterator[str]:
         """The rules that could not be judged, by reason."""
-        for why, outcomes in by_reason(of_outcome(self._scan, "not_measured")):
+        for why, outcomes in by_cause(self._scan):
             rules = ", ".join(code(safe(each.rule, 40)) for each in outcomes[:RULES_NAMED])
             more = f" +{len(outcomes) - RULES_NAMED}" if len(outcomes) > RULES_NAMED else ""
             yield f"{rules}{more}: {self.text(why)}"

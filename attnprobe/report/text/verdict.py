@@ -9,8 +9,9 @@ from rich.text import Text
 
 from attnprobe.records import BudgetResult, Scan
 from attnprobe.report.judged import budgets, verdict
+from attnprobe.report.judged.unmeasured import by_cause
 from attnprobe.report.parts.catalogue import Words, join, say
-from attnprobe.report.parts.outcomes import by_reason, of_outcome
+from attnprobe.report.parts.outcomes import of_outcome
 from attnprobe.report.parts.safe_text import safe
 from attnprobe.report.summary.blocks import Voice
 from attnprobe.report.text.comparison import comparison_lines
@@ -68,7 +69,7 @@ def _notices(scan: Scan, voice: Voice) -> Iterator[RenderableType]:
 def _outcomes(scan: Scan, voice: Voice) -> Iterator[RenderableType]:
     """Rules that could not be judged, by reason; the rest is counted."""
     lines = []
-    for why, outcomes in by_reason(of_outcome(scan, "not_measured"))[:LINES_SHOWN]:
+    for why, outcomes in by_cause(scan)[:LINES_SHOWN]:
         rules: Words = join(tuple(safe(each.rule, 40) for each in outcomes[:RULES_NAMED]))
         more = len(outcomes) - RULES_NAMED
         rules = say("list.and_more", names=rules, count=str(more)) if more > 0 else rules
