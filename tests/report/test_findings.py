@@ -137,6 +137,7 @@ def test_a_card_says_what_where_and_by_which_numbers():
     assert rows(card.evidence) == [
         ("Saved scores, of the activations", "58 %", "> 20 %", "↓ lower", "AP301.share")
     ]
+    assert card.condition == "saved_score_share > opt_share"
     assert card.formula == "saved_score_share = 0.58 > 0.2 = opt_share"
     assert [(letter, anchor) for anchor, letter in card.groups] == [("A", "group-A"), ("B", "group-B")]
     assert chinese(card.message) == f"{ALL}：保存的得分占激活的 58 %"
@@ -236,10 +237,23 @@ def test_filters_offer_what_there_is_to_choose():
 def test_rules_without_a_finding_are_listed_with_the_reason():
     missing, unfit, passed = findings(judged_scan()).lists
     assert (missing.anchor, missing.is_open) == ("rules-not-measured", True)
-    assert english(missing.reasons[0].why) == "the inputs are random"
-    assert chinese(unfit.reasons[0].why) == "权重看起来未经训练"
+    assert english(missing.reasons[0].rules[0].note) == "the inputs are random"
+    assert chinese(unfit.reasons[0].rules[0].note) == "权重看起来未经训练"
     (line,) = passed.reasons[0].rules
     assert (line.rule, chinese(line.title), line.note) == ("AP101", "得分未缩放", "")
+
+
+def test_a_reason_that_rules_share_is_read_once():
+    why = {"en": "the inputs are random", "zh": "输入是随机的"}
+    names = {"AP601": why, "AP502": why, "AP101": {"en": "no map"}}
+    outcomes = tuple(
+        RuleOutcome(rule=rule, outcome="not_measured", subjects=0, reasons=text)
+        for rule, text in names.items()
+    )
+    (missing,) = findings(replace(passed_scan(), outcomes=outcomes)).lists
+    assert [(english(each.why), [rule.rule for rule in each.rules]) for each in missing.reasons] == [
+        ("the inputs are random", ["AP502", "AP601"]), ("", ["AP101"])
+    ]  # fmt: skip
 
 
 def test_a_rule_that_passed_where_it_could_look_says_where_it_could_not():

@@ -46,7 +46,8 @@ class Card:
     saving: Words  # the largest, in short
     message: Words
     evidence: Table | None
-    formula: str  # with the numbers put in
+    condition: str  # of the rule
+    formula: str  # the condition with the numbers put in
     why: Words
     ways: tuple[Way, ...]
     how: Words
@@ -84,6 +85,7 @@ def card(scan: Scan, finding: Finding, anchor: str, around: Surroundings) -> Car
         saving=in_short(scan, best) if best else "",
         message=of.message(finding),
         evidence=evidence_table(scan, finding),
+        condition=safe(rule.when, of.PROSE) if rule else "",
         formula=safe(finding.formula, of.PROSE),
         why=of.in_both(rule.why) if rule else "",
         ways=tuple(_way(scan, remedy) for remedy in remedies(finding)),

@@ -9,7 +9,7 @@ from attnprobe.records import Ignored, Outcome, RuleOutcome, Scan
 from attnprobe.report.page.elements import Column, Table, rows_left_out
 from attnprobe.report.parts import findings as of
 from attnprobe.report.parts.catalogue import Text, Words, say
-from attnprobe.report.parts.outcomes import by_reason, of_outcome
+from attnprobe.report.parts.outcomes import by_reason, of_outcome, reason
 from attnprobe.report.parts.quantities import UNKNOWN, count
 from attnprobe.report.parts.safe_text import safe
 
@@ -22,14 +22,14 @@ class RuleLine:
 
     rule: str
     title: Words
-    note: Words  # where it could not be measured although it could elsewhere
+    note: Words  # a reason of its own; where it could not be measured although it could elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
     """Rules with one reason."""
 
-    why: Words  # "" of rules that passed
+    why: Words  # "" of rules that passed, and of those with a reason each
     rules: tuple[RuleLine, ...]
 
 
@@ -51,27 +51,41 @@ def rule_lists(scan: Scan) -> tuple[RuleList, ...]:
 
 
 def _list(scan: Scan, outcome: Outcome, own: Sequence[RuleOutcome]) -> RuleList:
-    grouped: tuple[tuple[Words, Sequence[RuleOutcome]], ...] = by_reason(own)
-    if outcome == "passed":
-        grouped = (("", own),)
     return RuleList(
         anchor=f"rules-{outcome.replace('_', '-')}",
         title=say(f"rules.{outcome}", count=count(len(own))),
         short=say(f"outcome.{outcome}"),
         is_open=outcome == "not_measured",
-        reasons=tuple(
-            Reason(why=why, rules=tuple(_line(scan, each) for each in same)) for why, same in grouped
-        ),
+        reasons=(_passed(scan, own),) if outcome == "passed" else _reasons(scan, own),
     )
 
 
-def _line(scan: Scan, outcome: RuleOutcome) -> RuleLine:
-    numbers = {"part": count(outcome.partly), "all": count(outcome.subjects)}
-    return RuleLine(
-        rule=safe(outcome.rule, 40),
-        title=of.card_title(scan.rules.get(outcome.rule), ""),
-        note=say("rules.partly", **numbers) if outcome.partly and outcome.outcome == "passed" else "",
+def _passed(scan: Scan, own: Sequence[RuleOutcome]) -> Reason:
+    return Reason(why="", rules=tuple(_line(scan, each, _partly(each)) for each in own))
+
+
+def _reasons(scan: Scan, own: Sequence[RuleOutcome]) -> tuple[Reason, ...]:
+    """Rules that share a reason stand below it; the others follow with a reason each."""
+    grouped = by_reason(own)
+    shared = tuple(
+        Reason(why=why, rules=tuple(_line(scan, each, "") for each in same))
+        for why, same in grouped
+        if len(same) > 1
     )
+    single = sorted((same[0] for _, same in grouped if len(same) == 1), key=lambda each: each.rule)
+    alone = tuple(_line(scan, each, reason(each)) for each in single)
+    return (*shared, Reason(why="", rules=alone)) if alone else shared
+
+
+def _partly(outcome: RuleOutcome) -> Words:
+    if not outcome.partly:
+        return ""
+    return say("rules.partly", part=count(outcome.partly), all=count(outcome.subjects))
+
+
+def _line(scan: Scan, outcome: RuleOutcome, note: Words) -> RuleLine:
+    title = of.card_title(scan.rules.get(outcome.rule), "")
+    return RuleLine(rule=safe(outcome.rule, 40), title=title, note=note)
 
 
 def ignored_table(scan: Scan) -> Table | None:
