@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import isfinite
@@ -42,7 +43,7 @@ def header_of(scan: Scan) -> Header:
             f"{each.name}:{each.dtype}[{','.join(map(str, each.shape))}]" for each in workload.inputs
         ),
         mode=_mode(workload),
-        device=workload.device.partition(":")[0],
+        device=re.split(r"\W", workload.device, maxsplit=1)[0],
         dtype=workload.dtype,
         torch=".".join(scan.environment.torch.partition("+")[0].split(".")[:2]),
         depth=workload.depth,
