@@ -82,7 +82,7 @@ def judge(
         found.findings,
         (*settings.ignores, *inline.entries),
         settings.today,
-        rules=found.cards.values(),
+        rules=rules,
         outcomes=found.outcomes,
         max_days=settings.max_ignore_days,
     )
