@@ -129,6 +129,15 @@ def test_the_comparison_has_a_word_beside_every_sign():
     assert not any("origin/main" in line for line in lines(without_comparison()))
 
 
+def test_numbers_beyond_the_table_are_counted_as_changed_or_not():
+    scan = judged_scan()
+    some = scan.comparison.changes[0]
+    many = tuple(replace(some, name=f"number_{place}") for place in range(20))
+    same = tuple(replace(some, name=f"same_{place}", verdict="same") for place in range(3))
+    told = lines(replace(scan, comparison=replace(scan.comparison, changes=(*many, *same))))
+    assert "and 8 more numbers that changed, 3 numbers did not change" in told  # 12 stand in the table
+
+
 def test_the_last_lines_say_why_it_ended_so_and_what_is_exact():
     end = squeezed(verdict_text(judged_scan(), "en", width=200)).split("exit 1: ")[1]
     assert end.startswith("2 blocking findings, 1 budget broken · measured exactly: FLOPs, forward; KV cache")

@@ -19,7 +19,8 @@ def check_command(scan: Scan) -> str:
     told = command(scan)
     if scan.judgement is None or not told.startswith(_SCAN):
         return told
-    rest = told.removeprefix(_SCAN)
+    gate = "" if scan.judgement.fail_on == "error" else f" --fail-on {scan.judgement.fail_on}"
+    rest = told.removeprefix(_SCAN) + gate
     if scan.comparison is None:
         return f"attnprobe check {rest}"
     if scan.comparison.base.endswith(_SAVED):

@@ -25,9 +25,12 @@ def table(scan: Scan, language: str) -> str:
 def _compared(scan: Scan, language: str) -> str:
     found = scan.comparison
     assert found is not None
-    rows = [_row(scan, change, language) for change in _chosen(scan)]
+    chosen = _chosen(scan)
+    rows = [_row(scan, change, language) for change in chosen[:ROWS_SHOWN]]
     head = ("", *(code(shown_side(name), in_table=True) for name in (found.base, found.head)), "Δ")
-    return _drawn(head, rows)
+    more = len(chosen) - ROWS_SHOWN
+    note = prose(told(say("gate.more_changed", count=more), language)) if more > 0 else ""
+    return "\n\n".join(part for part in (_drawn(head, rows), note) if part)
 
 
 def _chosen(scan: Scan) -> Sequence[Change]:
@@ -36,7 +39,7 @@ def _chosen(scan: Scan) -> Sequence[Change]:
     with_budget = {budget.metric for budget in scan.budgets}
     wanted = [each for each in totals if each.name in with_budget or each.name in ALWAYS]
     changed = [each for each in totals if changes.is_news(each) and each not in wanted]
-    return [*wanted, *changed][:ROWS_SHOWN]
+    return [*wanted, *changed]
 
 
 def _row(scan: Scan, change: Change, language: str) -> tuple[str, ...]:

@@ -26,21 +26,24 @@ def comparison_lines(scan: Scan, voice: Voice) -> Iterator[RenderableType]:
     """Totals, sites and findings; what is the same is only counted."""
     if scan.comparison is None:
         return
-    rows, same = _chosen(scan)
+    wanted, same = _chosen(scan)
+    rows, more = wanted[:ROWS_SHOWN], len(wanted) - ROWS_SHOWN
     if rows:
         yield _stacked(scan, voice, rows) if voice.is_narrow else _side_by_side(scan, voice, rows)
-    if same:
-        yield voice.text(say("gate.same", count=same), "dim")
+    rest = [say("gate.more_changed", count=more)] if more > 0 else []
+    rest += [say("gate.same", count=same)] if same else []
+    if rest:
+        yield voice.text(join(tuple(rest)), "dim")
     for key, kind in (("gate.sites", "site"), ("gate.findings", "finding")):
         yield from _listed(scan, voice, key, kind)
     yield from _obstacles(scan, voice)
 
 
 def _chosen(scan: Scan) -> tuple[Sequence[Change], int]:
-    """What a reader always asks for and what changed; and how many others there are."""
+    """What a reader always asks for and what changed; and how many numbers did not."""
     totals = changes.comparable_totals(scan)
     wanted = [each for each in totals if each.name in ALWAYS or changes.is_news(each)]
-    return wanted[:ROWS_SHOWN], len(totals) - len(wanted[:ROWS_SHOWN])
+    return wanted, len(totals) - len(wanted)
 
 
 def _side_by_side(scan: Scan, voice: Voice, rows: Sequence[Change]) -> RenderableType:
