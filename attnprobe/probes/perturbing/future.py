@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from attnprobe.observing.observer import Held
+from attnprobe.observing.padding import paddings, tokens_of
 from attnprobe.probes.perturbing.changing import changed_from, content
 from attnprobe.probes.perturbing.locating import Change, located
 from attnprobe.probes.perturbing.metrics import FUTURE_LEAK, FUTURE_LEAK_START
@@ -47,8 +49,21 @@ def _leak(short: Short, run: Run, place: int) -> float:
     assert short.base.output is not None
     assert short.output_dim is not None
     dim = short.output_dim
-    new, old = (output.narrow(dim, 0, place) for output in (run.output, short.base.output))
+    new, old = (
+        _tokens(short, output, dim).narrow(dim, 0, place) for output in (run.output, short.base.output)
+    )
     return largest_difference(new, old, tuple(sorted({dim, 0} if dim else {dim})))
+
+
+def _tokens(short: Short, output: Tensor, dim: int) -> Tensor:
+    """The output with zeros at padded positions: what stands there is read by nobody."""
+    if dim != 1 or output.dim() < 2:
+        return output
+    real = tokens_of(paddings(short.model), output.shape[0], output.shape[1])
+    if real is None:
+        return output
+    shape = (*real.shape, *(1 for _ in output.shape[2:]))
+    return torch.where(real.to(output.device).view(shape), output, 0.0)
 
 
 def _before(place: int, length: int) -> Cut:

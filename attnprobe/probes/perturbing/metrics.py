@@ -53,9 +53,8 @@ FUTURE_LEAK = _metric(
     "future_leak",
     "Change of earlier outputs when later tokens change",
     "max over several t and positions s < t of ‖y'_s − y_s‖ / mean_s ‖y_s‖, where the tokens at t and after "
-    "it were changed; only inputs that the outputs follow token by token (a decoder's, not its encoder's). "
-    + _CHANGED
-    + _RUNS,
+    "it were changed; only inputs that the outputs follow token by token (a decoder's, not its encoder's), "
+    "and positions that are no padding. " + _CHANGED + _RUNS,
     "Not an error by itself: encoders and prefix models see all tokens on purpose. Whether a model must not "
     "is for its author to say (causal = True). Compare with repeat_difference.",
     headline=True,

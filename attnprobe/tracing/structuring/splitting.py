@@ -26,12 +26,12 @@ def scrambled_heads(scene: Scene, core: Core) -> Number | str:
 def scrambling_op(scene: Scene, core: Core) -> int | None:
     """The view that mixes tokens and heads: of queries and keys alike, or of the output."""
     for part in parts_of(core):
-        if part.query is None or part.key is None or part.num_heads * len(parts_of(core)) < 2:
+        if part.query is None or part.key is None:
             return None
         cuts = [_mixing_cut(scene, tensor, rows, part) for tensor, rows in _positions(scene, part)]
         if cuts and None not in cuts:
             return cuts[0]
-        merge = _mixing_merge(scene, part)
+        merge = _mixing_merge(scene, part) if part.num_heads > 1 else None
         if merge is not None:
             return merge
     return None
@@ -132,7 +132,7 @@ def _mixing_merge(scene: Scene, part: Core) -> int | None:
 def _is_merged_misfit(scene: Scene, op: Op, part: Core) -> bool:
     """[B, H, L, D] viewed as [B, L, H D] where H and L do not divide."""
     operand = part.operands.get("output")
-    if operand is None or part.num_heads < 2 or part.num_heads == part.q_len or part.q_len < 2:
+    if operand is None or part.num_heads == part.q_len or part.q_len < 2:
         return False
     shape, own = scene.tensors[op.outputs[0]].shape, scene.tensors[op.inputs[0]].shape
     dims = scene.label(op.inputs[0]).dims

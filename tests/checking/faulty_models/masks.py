@@ -52,18 +52,18 @@ class PaddingBeforeCausalAfter(Projections):
 
 
 class StrictlyCausal(Projections):
-    """Nothing precedes the first token: a finite number, so its row is uniform."""
+    """Nothing precedes the first token: a finite number, so its row is uniform and sees what comes."""
 
     def forward(self, x: Tensor) -> Tensor:
         query, key, value = self.heads(x)
         scores = query @ key.mT / HEAD_DIM**0.5
         hidden = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(0)
-        scores = scores.masked_fill(hidden, -1e9)  # AP104
+        scores = scores.masked_fill(hidden, -1e9)  # AP104 AP106
         return self.merged(scores.softmax(-1) @ value)
 
 
 class KernelWithoutSelf(Projections):
-    """Everything up to three tokens back, but not the token itself."""
+    """Everything up to three tokens back, but not the token itself: the first row is uniform."""
 
     def forward(self, x: Tensor) -> Tensor:
         query, key, value = self.heads(x)
@@ -71,7 +71,7 @@ class KernelWithoutSelf(Projections):
         distance = steps[:, None] - steps
         visible = (distance > 0) & (distance <= 3)
         bias = torch.zeros(visible.shape).masked_fill(~visible, -1e9)
-        return self.merged(F.scaled_dot_product_attention(query, key, value, attn_mask=bias))  # AP104
+        return self.merged(F.scaled_dot_product_attention(query, key, value, attn_mask=bias))  # AP104 AP106
 
 
 class Blocks(Projections):
