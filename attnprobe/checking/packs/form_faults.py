@@ -86,7 +86,9 @@ def _expected(error: Facts[str, Any]) -> str:
         return f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
     if "min_length" in context or "max_length" in context:
         least = "min_length" in context
-        return f"at {'least' if least else 'most'} {context['min_length' if least else 'max_length']} of them"
+        count = context["min_length" if least else "max_length"]
+        what = "characters" if isinstance(error["input"], str) else "of them"
+        return f"at {'least' if least else 'most'} {count} {what}"
     return str(error["msg"])
 
 
