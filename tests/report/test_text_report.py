@@ -17,7 +17,7 @@ from judged_scans import (
 from rich.cells import cell_len
 from sample_scans import empty_scan, gpt_scan
 
-from attnprobe.records import RuleOutcome
+from attnprobe.records import Limit, RuleOutcome
 from attnprobe.report.summary.printing import fitted
 from attnprobe.report.text_report import report, verdict_text
 
@@ -54,6 +54,15 @@ def test_a_finding_says_rule_place_title_line_number_limit_and_what_helps():
         "→ Call scaled_dot_product_attention. (exact) · "
         "Activations kept for backward −6 GiB, −45 % of the model (modelled)"
     )
+
+
+def test_an_answer_of_yes_or_no_is_not_told_as_a_number():
+    question = Limit(metric="flops_core", comparison="==", limit=1)
+    labelled = Limit(metric="mask_value_unsafe", comparison="==", limit="overflows")
+    evidence = {"flops_core": 1, "mask_value_unsafe": 1}
+    found = replace(mask_finding(), limits=(question, labelled), evidence=evidence)
+    told = lines(replace(judged_scan(), findings=(found,)))
+    assert told[3] == "Mask constant and the dtype overflows"
 
 
 def test_what_fails_the_check_comes_first_and_is_marked_without_colour():

@@ -80,14 +80,21 @@ def _body(scan: Scan, voice: Voice, finding: Finding) -> list[Text]:
 
 def _numbers(scan: Scan, finding: Finding) -> Phrase | None:
     """ "Saved scores, of the activations 58 % > 20 %"; None where no number was held to a limit."""
-    known = [limit for limit in finding.limits if finding.evidence.get(limit.metric) is not None]
+    known = [limit for limit in finding.limits if _is_telling(scan, finding, limit)]
     told = tuple(_number(scan, finding, limit) for limit in known[:NUMBERS_SHOWN])
     return join(told, "list.semicolon") if told else None
 
 
+def _is_telling(scan: Scan, finding: Finding, limit: Limit) -> bool:
+    """Whether the number says more than the title: the answer to a question of yes or no does not."""
+    metric, value = scan.metrics.get(limit.metric), finding.evidence.get(limit.metric)
+    is_answer = limit.comparison == "==" and value in (0, 1) and not (metric and metric.labels)
+    return value is not None and not is_answer
+
+
 def _number(scan: Scan, finding: Finding, limit: Limit) -> Words:
     value = evidence_shown(scan, limit.metric, finding.evidence[limit.metric])
-    # "0 = 0" would say nothing
+    # "causal = causal" would say nothing
     held = () if limit.comparison == "==" else (limit_shown(scan, limit),)
     return join((evidence_title(scan, limit.metric), value, *held), "list.space")
 
