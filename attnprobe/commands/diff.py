@@ -16,7 +16,7 @@ from attnprobe.commands.scanning.given import configured, limits_of, options_of,
 from attnprobe.commands.scanning.options import result_options, scan_options
 from attnprobe.commands.scanning.saved import read_saved
 from attnprobe.commands.terminal.session import Session, session_options
-from attnprobe.comparing.pairing import FEWEST_PAIRS
+from attnprobe.comparing.pairing import DEFAULT_PAIRS, FEWEST_PAIRS
 from attnprobe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,10 +42,15 @@ Exit code: 0 passed, 1 a finding at or above --fail-on or a budget broken, 2 usa
     "--time",
     "timing",
     type=click.Choice(["off", "paired"]),
-    default="off",
     help="paired: run both versions in turns, in two processes, and compare their times.",
+    show_default="paired where a budget asks for it",
 )
-@click.option("--pairs", type=click.IntRange(min=FEWEST_PAIRS), default=11, help="Of runs in turns.")
+@click.option(
+    "--pairs",
+    type=click.IntRange(min=FEWEST_PAIRS),
+    help="Of runs in turns.",
+    show_default=f"as many as the budget says, else {DEFAULT_PAIRS}",
+)
 @gate_options
 @rule_options
 @scan_options
@@ -101,7 +106,7 @@ def _saved(names: tuple[str, ...], given: dict[str, Any]) -> Compared:
             hint="attnprobe diff base.json head.json, or attnprobe diff --base origin/main model.py",
         )
     useless = [f"--{name.replace('_', '-')}" for name in ("head", "merge_base") if given[name]]
-    if given["timing"] != "off":
+    if given["timing"] == "paired":
         useless.append("--time paired")
     if useless:
         raise UsageError(f"{useless[0]} needs --base: saved scans cannot be run", hint="Add --base REVISION.")
@@ -118,6 +123,15 @@ def _revisions(target: str, session: Session, given: dict[str, Any], settings: S
     with versions_of(given["base"], given["head"], from_merge_base=given["merge_base"]) as (base, head):
         before, after = scan_both(scanner, base, head)
         times: tuple[PairedTimes, ...] = ()
-        if given["timing"] == "paired" and before is not None:
-            times = time_both(scanner, base, head, (before, after), given["pairs"])
+        pairs = _pairs(given, settings)
+        if pairs and before is not None:
+            times = time_both(scanner, base, head, (before, after), pairs)
         return before, after, (base.name, head.name), times
+
+
+def _pairs(given: dict[str, Any], settings: Settings) -> int:
+    """How many pairs of runs; 0: times are not compared."""
+    asked = [budget.runs for budget in settings.budgets if budget.is_paired]
+    if given["timing"] == "off" or (given["timing"] is None and not asked):
+        return 0
+    return given["pairs"] or max((FEWEST_PAIRS, *asked) if asked else (DEFAULT_PAIRS,))

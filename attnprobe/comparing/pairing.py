@@ -9,6 +9,7 @@ from statistics import median
 from attnprobe.records import PairedTimes
 
 CONFIDENCE = 0.95
+DEFAULT_PAIRS = 11  # the interval then leaves out the one worst pair on each side
 FEWEST_PAIRS = 7  # below 6 no interval of order statistics reaches that confidence
 
 

@@ -107,6 +107,29 @@ def test_flops_that_grew_fail_where_warnings_do(attnprobe: Attnprobe, project: P
     assert finding["evidence"]["flops_growth"] == pytest.approx(1 / 3)
 
 
+def test_a_kernel_that_was_lost_is_one_finding_for_all_its_layers(
+    attnprobe: Attnprobe, project: Path
+) -> None:
+    write(project, {"model.py": gpt(is_fused=False)})
+    ran = attnprobe("diff", "--base", "main", "model.py", *QUICK, "--select", "AP905", "-o", "json=scan.json")
+    assert ran.exit_code == 0, ran.stderr
+    (finding,) = scan_of(project)["findings"]
+    assert (finding["rule"], finding["where"]) == ("AP905", "blocks.{0..2}.attn")
+    assert len(finding["instances"]) == 3
+    assert finding["evidence"]["kernel_after"] == "unfused"
+    assert finding["location"]["file"] == "model.py"
+
+
+def test_a_budget_of_a_change_fails_the_diff(attnprobe: Attnprobe, project: Path) -> None:
+    write(project, {"model.py": gpt(layers=4), "attnprobe.toml": '[budgets.delta]\nflops_forward = "+2%"\n'})
+    ran = attnprobe("diff", "--base", "main", "model.py", *QUICK, "--select", "AP909", "-o", "json=scan.json")
+    assert ran.exit_code == 1, ran.stderr
+    (budget,) = scan_of(project)["budgets"]
+    assert (budget["is_met"], budget["value"] / budget["base"]) == (False, pytest.approx(4 / 3))
+    write(project, {"attnprobe.toml": '[budgets.delta]\nflops_forward = "+34%"\n'})
+    assert attnprobe("diff", "--base", "main", "model.py", *QUICK, "--select", "AP909").exit_code == 0
+
+
 def test_a_broken_head_and_a_broken_base_are_named(attnprobe: Attnprobe, project: Path) -> None:
     broken = gpt().replace("x = self.embed(ids)", "x = self.embed(ids) @ ids")
     before = state(project)

@@ -62,9 +62,16 @@ class GPT(nn.Module):
 SETTINGS = "HEADS, KV_HEADS, LAYERS, WINDOW = 4, 4, 3, None"
 
 
-def gpt(*, kv_heads: int = 4, layers: int = 3, window: int | None = None) -> str:
-    """The source of the model."""
-    return GPT.replace(SETTINGS, f"HEADS, KV_HEADS, LAYERS, WINDOW = 4, {kv_heads}, {layers}, {window}")
+BY_HAND = (
+    "(q @ k.mT / 2).masked_fill(torch.ones(x.shape[1], x.shape[1]).triu(1).bool(), -1e9).softmax(-1) @ v"
+)
+
+
+def gpt(*, kv_heads: int = 4, layers: int = 3, window: int | None = None, is_fused: bool = True) -> str:
+    """The source of the model; with scores and softmax written by hand where no fused kernel is wanted."""
+    source = GPT.replace(SETTINGS, f"HEADS, KV_HEADS, LAYERS, WINDOW = 4, {kv_heads}, {layers}, {window}")
+    fused = "F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=grouped)"
+    return source if is_fused else source.replace(fused, BY_HAND)
 
 
 def git(folder: Path, *arguments: str) -> str:
