@@ -5,6 +5,8 @@ Nothing that a name says is obeyed, and nothing of the machine is told: no folde
 
 import json
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from judged_scans import judged_scan, renamed_judged_scan
 
 from attnprobe.records import Location
 from attnprobe.registry import discover
+from attnprobe.scan_file import dump
 
 FORMATS = ("sarif", "junit", "github", "gitlab", "markdown", "text")
 SCHEMAS = {
@@ -142,6 +145,15 @@ def test_no_output_tells_a_folder_of_the_machine_or_a_secret(format_name, langua
 @pytest.mark.parametrize("format_name", FORMATS)
 def test_one_scan_makes_one_output(format_name):
     assert rendered(format_name, judged_scan()) == rendered(format_name, judged_scan())
+
+
+def test_all_of_them_come_from_one_saved_scan_in_one_run(tmp_path):
+    (tmp_path / "scan.json").write_text(dump(judged_scan()))
+    asked = [word for name in FORMATS for word in ("--output", f"{name}={name}.out")]
+    command = [sys.executable, "-m", "attnprobe", "render", "scan.json", *asked, "--lang", "zh"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    for name in FORMATS:
+        assert (tmp_path / f"{name}.out").read_text(encoding="utf-8") == rendered(name, judged_scan(), "zh")
 
 
 def test_every_format_is_registered_with_a_title_and_a_suffix():

@@ -15,7 +15,12 @@ JsonObject = dict[str, Any]
 
 def plain(words: Words, language: str) -> str:
     """The text of a plain message: "blocks.{0..23}.attn" becomes "blocks.[0..23].attn"."""
-    return told(words, language).translate(_BRACES).replace("](", "] (")
+    return without_braces(told(words, language)).replace("](", "] (")
+
+
+def without_braces(text: str) -> str:
+    """The text with brackets for braces."""
+    return text.translate(_BRACES)
 
 
 def message(words: Words, language: str) -> JsonObject:

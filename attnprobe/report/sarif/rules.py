@@ -9,7 +9,7 @@ from attnprobe.records import RuleCard, Scan
 from attnprobe.report.parts.catalogue import Words, both, join, say
 from attnprobe.report.parts.findings import card_title, in_both
 from attnprobe.report.parts.safe_text import safe
-from attnprobe.report.sarif.messages import JsonObject, plain
+from attnprobe.report.sarif.messages import JsonObject, plain, without_braces
 
 LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 PROBLEM_SEVERITIES = {"error": "error", "warning": "warning", "info": "recommendation"}
@@ -120,11 +120,8 @@ def _help(card: RuleCard, language: str) -> JsonObject:
     explain = code(f"attnprobe explain {safe(card.id, 40)}")
     return {
         "text": "\n".join(lines) or "–",
-        "markdown": "\n\n".join((*blocks, explain.translate(_NO_BRACES))),
+        "markdown": "\n\n".join((*blocks, without_braces(explain))),
     }
-
-
-_NO_BRACES = str.maketrans("{}", "[]")
 
 
 def _version(version: str) -> JsonObject:

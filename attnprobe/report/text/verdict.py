@@ -76,8 +76,11 @@ def _outcomes(scan: Scan, voice: Voice) -> Iterator[RenderableType]:
         lines.append(voice.text(join((rules, why), "list.colon"), "dim"))
     if lines:
         yield entry(voice, voice.text(say("gate.not_measured_word"), "dim"), lines)
-    counts = [("tally.passed", "passed"), ("tally.not_applicable", "not_applicable")]
-    told = [say(key, count=len(of_outcome(scan, kind))) for key, kind in counts if of_outcome(scan, kind)]  # type: ignore[arg-type]
+    counts = (
+        ("tally.passed", len(of_outcome(scan, "passed"))),
+        ("tally.not_applicable", len(of_outcome(scan, "not_applicable"))),
+    )
+    told = [say(key, count=number) for key, number in counts if number]
     met = sum(budget.is_met is True for budget in scan.budgets)
     told += [say("gate.budgets_met", count=met)] if met else []
     if told:
