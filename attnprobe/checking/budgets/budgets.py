@@ -13,6 +13,7 @@ _NO_BASE = (
     "there is nothing to compare with: it takes a base scan (attnprobe diff) or a baseline that holds it"
 )
 _NOT_PAIRED = 'times of two separate runs are not compared: ask for pairs with {mode = "paired"}'
+_SINGLE = "a single timing does not block: only a change measured in turns does"
 _NO_PAIRS = "no runs in turns were made: it takes attnprobe diff with two versions of the model"
 
 
@@ -71,7 +72,7 @@ def _result(
         return _unknown(budget, hindered, value=value)
     limit = _allowed(budget, earlier)
     is_met = not _is_over(value, limit)
-    return _known(budget, limit, value, earlier, is_met, "" if is_met else _raise_it(budget))
+    return _known(budget, limit, value, earlier, is_met, "")
 
 
 def _absolute(budget: Budget, scan: Scan, value: Number | None) -> BudgetResult:
@@ -79,11 +80,9 @@ def _absolute(budget: Budget, scan: Scan, value: Number | None) -> BudgetResult:
     if value is None:
         return _unknown(budget, missing_reason(scan, budget.metric))
     is_met = not _is_over(value, limit)
-    reason = "" if is_met else _raise_it(budget)
     if budget.is_blocking and _is_time(scan, budget):
-        note = "a single timing does not block: only a change measured in turns does"
-        return _known(budget, limit, value, None, is_met, f"{reason}; {note}".lstrip("; "), is_blocking=False)
-    return _known(budget, limit, value, None, is_met, reason)
+        return _known(budget, limit, value, None, is_met, _SINGLE, is_blocking=False)
+    return _known(budget, limit, value, None, is_met, "")
 
 
 def _paired(budget: Budget, times: PairedTimes | None) -> BudgetResult:
@@ -95,8 +94,6 @@ def _paired(budget: Budget, times: PairedTimes | None) -> BudgetResult:
     is_met = times.low * earlier <= limit * (1 + ROUNDING)
     interval = f"{_change(times.ratio)} [{_change(times.low)}, {_change(times.high)}]"
     reason = f"{interval} in {len(times.base_ms)} pairs of runs"
-    if not is_met:
-        reason = f"{reason}; {_raise_it(budget)}"
     return _known(budget, limit, times.ratio * earlier, earlier, is_met, reason)
 
 
@@ -118,10 +115,6 @@ def _is_time(scan: Scan, budget: Budget) -> bool:
     if metric is None:
         return budget.metric.endswith("_ms")
     return metric.unit == "ms" and metric.exactness == "noisy"
-
-
-def _raise_it(budget: Budget) -> str:
-    return f"raise it at {budget.origin}" if budget.origin else ""
 
 
 def _change(ratio: float) -> str:

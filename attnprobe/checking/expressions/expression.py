@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from attnprobe.checking.expressions.compiling import Evaluate, Parts, compiled, no_parts
-from attnprobe.checking.expressions.reading import FOLDS, FUNCTIONS, parsed
+from attnprobe.checking.expressions.reading import FOLDS, parsed
 from attnprobe.checking.expressions.vocabulary import OPTION, Facts, Kind, Options, Vocabulary
 
 
@@ -37,8 +36,7 @@ def read_expression(text: str, vocabulary: Vocabulary, kind: Kind = "bool") -> E
     Raises:
         ExpressionFault: What is wrong with it, and at which character.
     """
-    tree = parsed(text, vocabulary, kind)
-    used = tuple(dict.fromkeys(_names(tree)))
+    tree, used = parsed(text, vocabulary, kind)
     return Expression(
         text=" ".join(text.split()),
         tree=tree,
@@ -53,8 +51,3 @@ def is_over_parts(node: ast.AST) -> bool:
     return (
         isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("share", *FOLDS)
     )
-
-
-def _names(tree: ast.expr) -> Iterator[str]:
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id not in FUNCTIONS]
-    yield from (node.id for node in sorted(found, key=lambda node: node.col_offset))

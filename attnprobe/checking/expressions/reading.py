@@ -25,8 +25,8 @@ _ALLOWED = "Allowed: names, numbers, texts, True, False, and, or, not, compariso
 HINT = f"{_ALLOWED}{', '.join(FUNCTIONS)}."
 
 
-def parsed(text: str, vocabulary: Vocabulary, kind: Kind) -> ast.expr:
-    """The checked tree of a text.
+def parsed(text: str, vocabulary: Vocabulary, kind: Kind) -> tuple[ast.expr, tuple[str, ...]]:
+    """The checked tree of a text, and the names in it, options with their "opt_", in order of appearance.
 
     Args:
         kind: Of the whole: "bool" for a condition, "number" for a value.
@@ -35,10 +35,11 @@ def parsed(text: str, vocabulary: Vocabulary, kind: Kind) -> ast.expr:
         ExpressionFault: Not an expression, a node or name that is not allowed, or kinds that do not fit.
     """
     tree = _tree(text)
-    found = _Check(vocabulary).kind_of(tree, 0, False)
+    check = _Check(vocabulary)
+    found = check.kind_of(tree, 0, False)
     if found != kind:
         raise ExpressionFault(f"this is a {found}; expected a {kind}", _offset(tree))
-    return tree
+    return tree, tuple(dict.fromkeys(name for _, name in sorted(check.names)))
 
 
 def _tree(text: str) -> ast.expr:
@@ -58,9 +59,10 @@ def _tree(text: str) -> ast.expr:
         raise ExpressionFault(f"not an expression: {error.msg}", indent + (error.offset or 1) - 1) from None
     except (MemoryError, RecursionError, ValueError, SyntaxWarning, DeprecationWarning):
         raise ExpressionFault("not an expression: nested too deeply, or a number too long") from None
-    for node in ast.walk(tree):
-        if hasattr(node, "col_offset"):
-            node.col_offset += indent
+    if indent:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.expr):
+                node.col_offset += indent
     return tree
 
 
@@ -70,6 +72,7 @@ class _Check:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
         self.nodes = 0
+        self.names: set[tuple[int, str]] = set()  # (offset, name)
 
     def kind_of(self, node: ast.expr, depth: int, in_parts: bool) -> Kind:
         self.nodes += 1
@@ -105,6 +108,7 @@ class _Check:
         return kind
 
     def _name(self, node: ast.Name, in_parts: bool) -> Name:
+        self.names.add((node.col_offset, node.id))
         if node.id.startswith(OPTION):
             return self._option(node)
         known = self.vocabulary.within(in_parts)

@@ -94,7 +94,8 @@ class _Tree:
         return root
 
     def _node(self, event: Any, depth: int) -> Node:
-        if isinstance(event, yaml.AliasEvent):
+        kind = type(event)
+        if kind is yaml.AliasEvent:
             raise self._refused(event, f"the alias *{str(event.anchor)[:40]}")
         if event.anchor is not None:
             raise self._refused(event, f"the anchor &{event.anchor[:40]}")
@@ -102,21 +103,21 @@ class _Tree:
             raise self._refused(event, f"the tag {event.tag[:60]}")
         if depth > MAX_DEPTH:
             raise self._refused(event, f"nesting deeper than {MAX_DEPTH}")
-        if isinstance(event, yaml.ScalarEvent):
+        if kind is yaml.ScalarEvent:
             return _scalar(event)
-        if isinstance(event, yaml.SequenceStartEvent):
+        if kind is yaml.SequenceStartEvent:
             return self._sequence(event, depth)
         return self._mapping(event, depth)
 
     def _sequence(self, start: Any, depth: int) -> Sequence:
         result = Sequence([], _place(start))
-        while not isinstance(event := self.next_event(), yaml.SequenceEndEvent):
+        while type(event := self.next_event()) is not yaml.SequenceEndEvent:
             result.items.append(self._node(event, depth + 1))
         return result
 
     def _mapping(self, start: Any, depth: int) -> Mapping:
         result = Mapping(_place(start))
-        while not isinstance(event := self.next_event(), yaml.MappingEndEvent):
+        while type(event := self.next_event()) is not yaml.MappingEndEvent:
             node = self._node(event, depth + 1)
             if not isinstance(node, Scalar) or not event.value:
                 raise self._refused(event, "a key that is not a word")
@@ -133,8 +134,9 @@ class _Tree:
 
 
 def _scalar(event: Any) -> Scalar:
-    value = plain_value(event.value) if event.style is None or event.style == "" else event.value
-    return Scalar(value, _place(event), event.start_mark.index, event.end_mark.index)
+    value = event.value if event.style else plain_value(event.value)  # no style: a plain word
+    start = event.start_mark
+    return Scalar(value, Place(start.line + 1, start.column + 1), start.index, event.end_mark.index)
 
 
 def _place(event: Any) -> Place:

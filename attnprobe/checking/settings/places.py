@@ -51,7 +51,7 @@ def named_file(path: Path, start: Path) -> Found:
     Raises:
         SettingsError: There is none, or it cannot be read.
     """
-    name = _relative(path, start)
+    name = _shown(path, start)
     if not path.is_file():
         raise SettingsError(f"{name} is not a file", hint="Name a pyproject.toml or an attnprobe.toml.")
     section = _SECTION if path.name == PROJECT_FILE else ()
@@ -93,6 +93,13 @@ def _upwards(start: Path) -> Iterator[Path]:
         yield each
         if (each / ".git").exists():
             return
+
+
+def _shown(path: Path, start: Path) -> str:
+    """What a file is called in reports. Of one that lies elsewhere, not the folders that lead there."""
+    name = _relative(path, start)
+    steps = Path(name).parts
+    return path.name if (".." in steps and set(steps[:-1]) != {".."}) or os.path.isabs(name) else name
 
 
 def _relative(path: Path, start: Path) -> str:

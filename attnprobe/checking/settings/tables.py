@@ -60,6 +60,9 @@ def _ignore(node: Node) -> IgnoreEntry:
         return IgnoreEntry(rules=(readers.text(node),), origin=node.origin)
     node.only(_IGNORE_KEYS)
     given = dict(node.items())
+    for one, other in (("rule", "rules"), ("module", "site")):
+        if one in given and other in given:
+            raise given[other].fault(f"either {one} or {other}", "both")
     named = given.get("rule") or given.get("rules")
     if named is None:
         raise node.fault("the key `rule`", "none")

@@ -219,6 +219,18 @@ def test_a_named_file_is_read_instead_of_the_nearest(tmp_path: Path) -> None:
         read_settings(tmp_path, config=tmp_path / "gone.toml")
 
 
+def test_a_file_that_lies_elsewhere_is_named_without_the_way_there(tmp_path: Path) -> None:
+    for name in ("here", "somebody"):
+        (tmp_path / name).mkdir()
+    other = tmp_path / "somebody" / "strict.toml"
+    other.write_text('fail-on = "warning"\nbaseline = "known.json"\n')
+    (tmp_path / "somebody" / "known.json").touch()
+    settings = read_settings(tmp_path / "here", config=other)
+    assert settings.files == ("strict.toml",)
+    assert settings.origins["fail-on"] == "strict.toml:1"
+    assert settings.baseline == "../somebody/known.json"
+
+
 def test_a_named_project_file_needs_our_section(tmp_path: Path) -> None:
     project(tmp_path, "[project]\nname = 'x'\n")
     with pytest.raises(SettingsError, match=r"has no section \[tool\.attnprobe\]"):
@@ -262,6 +274,11 @@ def test_an_unknown_key_is_refused_with_its_line_and_the_nearest(tmp_path: Path)
         ('memory-limit = "lots"', "memory-limit: expected a size as in 8G or 512M, found a text ('lots')", 2),
         ("severity = 3", "severity: expected a table, found a number (3)", 2),
         ("ignore = [{}]", "ignore[0]: expected the key `rule`, found none", 2),
+        (
+            '[[tool.attnprobe.ignore]]\nrule = "AP1"\nmodule = "a"\nsite = "b"',
+            "ignore[0].site: expected either module or site, found both",
+            5,
+        ),
         (
             '[[tool.attnprobe.ignore]]\nrule = "AP1"\nwhy = "x"',
             "unknown key 'why' of ignore[0]",
