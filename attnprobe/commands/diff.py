@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,28 +69,39 @@ def command(session: Session, /, names: tuple[str, ...], outputs: tuple[str, ...
     requested = parse_outputs(outputs, formats)
     check_outputs(requested, sources=[path for name in names for path in sources_of(name, given)])
     prepare(settings)  # a rule or a setting that is wrong ends the run now, not after the scans
-    base, head, labels, times = _both(session, names, given, settings)
-    judged = judge(
-        head,
-        settings,
-        root=Path.cwd(),
-        base=base,
-        base_name=labels[0],
-        head_name=labels[1],
-        times=times,
-        allow_mismatch=given["allow_mismatch"],
-        strict_baseline=given["strict_baseline"],
-    )
+    with _compared(session, names, given, settings) as both:
+        judged = judge(
+            both.head,
+            settings,
+            root=both.root,
+            base=both.base,
+            base_name=both.base_name,
+            head_name=both.head_name,
+            times=both.times,
+            allow_mismatch=given["allow_mismatch"],
+            strict_baseline=given["strict_baseline"],
+        )
     return conclude(judged, requested, language_of(settings), formats, session)
 
 
-Compared = tuple["Scan | None", "Scan", tuple[str, str], "tuple[PairedTimes, ...]"]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compared:
+    """Both scans, and what is known of them besides."""
+
+    base: Scan | None  # None: it does not have the target
+    head: Scan
+    base_name: str
+    head_name: str
+    root: Path  # the files of the head: their comments may ignore findings
+    times: tuple[PairedTimes, ...] = ()
 
 
-def _both(session: Session, names: tuple[str, ...], given: dict[str, Any], settings: Settings) -> Compared:
-    """Base, head, what they are called, and times where they were asked for."""
+def _compared(
+    session: Session, names: tuple[str, ...], given: dict[str, Any], settings: Settings
+) -> AbstractContextManager[_Compared]:
+    """Two saved scans, or two versions that are scanned; a revision's files last as long as the context."""
     if given["base"] is None:
-        return _saved(names, given)
+        return nullcontext(_saved(names, given))
     if len(names) > 1:
         raise UsageError(
             f"diff --base takes one TARGET, not {len(names)}",
@@ -99,7 +113,7 @@ def _both(session: Session, names: tuple[str, ...], given: dict[str, Any], setti
     return _revisions(target, session, given, settings)
 
 
-def _saved(names: tuple[str, ...], given: dict[str, Any]) -> Compared:
+def _saved(names: tuple[str, ...], given: dict[str, Any]) -> _Compared:
     if len(names) != 2:
         raise UsageError(
             f"diff needs two saved scans, or --base; it got {len(names)} name{'s' * (len(names) != 1)}",
@@ -111,10 +125,13 @@ def _saved(names: tuple[str, ...], given: dict[str, Any]) -> Compared:
     if useless:
         raise UsageError(f"{useless[0]} needs --base: saved scans cannot be run", hint="Add --base REVISION.")
     before, after = (read_saved(name) for name in names)
-    return before, after, (names[0], names[1]), ()
+    return _Compared(base=before, head=after, base_name=names[0], head_name=names[1], root=Path.cwd())
 
 
-def _revisions(target: str, session: Session, given: dict[str, Any], settings: Settings) -> Compared:
+@contextmanager
+def _revisions(
+    target: str, session: Session, given: dict[str, Any], settings: Settings
+) -> Iterator[_Compared]:
     from attnprobe.commands.revisions.scanning import Scanner, scan_both, time_both
     from attnprobe.commands.revisions.versions import versions_of
 
@@ -126,7 +143,14 @@ def _revisions(target: str, session: Session, given: dict[str, Any], settings: S
         pairs = _pairs(given, settings)
         if pairs and before is not None:
             times = time_both(scanner, base, head, (before, after), pairs)
-        return before, after, (base.name, head.name), times
+        yield _Compared(
+            base=before,
+            head=after,
+            base_name=base.name,
+            head_name=head.name,
+            root=head.place,
+            times=times,
+        )
 
 
 def _pairs(given: dict[str, Any], settings: Settings) -> int:

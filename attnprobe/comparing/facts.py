@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import log
 
 from attnprobe.change_facts import CHANGE_FACTS, GROWTHS, TIMES
@@ -153,7 +153,8 @@ def _of_site(pair: Pair, gathered: _Gathered, obstacles: Obstacles) -> ChangeSub
         facts["kernel_lost"] = is_fused(before.kernel) and not is_fused(after.kernel)
     elif not reason:
         facts["kernel_lost"] = False  # a site that came or went lost no kernel
-    subject = gathered.subject(pair.site, facts)
+    site = pair.site if after else replace(pair.site, location=None, lines={})  # its line is the base's
+    subject = gathered.subject(site, facts)
     if not reason:
         return subject
     return ChangeSubject(subject.site, subject.facts, {**subject.reasons, "kernel_lost": reason})

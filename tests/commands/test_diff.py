@@ -120,6 +120,22 @@ def test_a_kernel_that_was_lost_is_one_finding_for_all_its_layers(
     assert finding["location"]["file"] == "model.py"
 
 
+def test_comments_of_the_revision_that_is_judged_ignore_its_findings(
+    attnprobe: Attnprobe, project: Path
+) -> None:
+    comment = "            # attnprobe: ignore[AP905] -- the weights are looked at"
+    by_hand = gpt(is_fused=False).replace("            y = (q", f"{comment}\n            y = (q")
+    commit(project, {"model.py": by_hand})
+    write(project, {"model.py": "the working tree is not looked at"})
+    revisions = ("--base", "HEAD~1", "--head", "HEAD")
+    ran = attnprobe("diff", *revisions, "model.py", *QUICK, "--select", "AP905", "-o", "json=scan.json")
+    assert ran.exit_code == 0, ran.stderr
+    saved = scan_of(project)
+    assert saved["findings"] == []
+    line = by_hand.splitlines().index(comment) + 1
+    assert [each["origin"] for each in saved["ignored"]] == [f"model.py:{line}"]
+
+
 def test_a_budget_of_a_change_fails_the_diff(attnprobe: Attnprobe, project: Path) -> None:
     write(project, {"model.py": gpt(layers=4), "attnprobe.toml": '[budgets.delta]\nflops_forward = "+2%"\n'})
     ran = attnprobe("diff", "--base", "main", "model.py", *QUICK, "--select", "AP909", "-o", "json=scan.json")

@@ -6,7 +6,7 @@ import pytest
 
 from attnprobe.change_facts import CHANGE_FACTS, looks_at_sites
 from attnprobe.comparing import ChangeSubject, change_subjects, compare
-from attnprobe.records import BlindSpot, PairedTimes, Scan
+from attnprobe.records import BlindSpot, Location, PairedTimes, Scan
 from tests.comparing.scans import FUSED, scan, stack
 
 
@@ -43,7 +43,8 @@ def test_growth_from_nothing_is_not_a_number() -> None:
 
 
 def test_sites_that_were_lost_and_their_kernels() -> None:
-    base, head = stack(3), stack(2, kernel="unfused")
+    place = Location("gpt.py", 18, "forward")
+    base, head = stack(3, location=place), stack(2, kernel="unfused", location=place)
     model, *sites = subjects(scan(sites=base), scan(sites=head, blind_spots=()))
     assert (model.facts["sites_before"], model.facts["sites_after"]) == (3, 2)
     assert [each.facts["site_lost"] for each in sites] == [False, False, True]
@@ -51,6 +52,9 @@ def test_sites_that_were_lost_and_their_kernels() -> None:
     assert (sites[0].facts["kernel_before"], sites[0].facts["kernel_after"]) == (FUSED, "unfused")
     assert sites[2].site is not None
     assert sites[2].site.id == "blocks.2.attn"
+    assert sites[2].site.location is None  # it would be a line of the base
+    assert sites[1].site is not None
+    assert sites[1].site.location is not None
 
 
 def test_kernels_of_another_torch_are_not_called_lost() -> None:
