@@ -313,7 +313,7 @@ def renamed_scan(name: str, topic: str = "cost") -> Scan:
         not_measured=(NotMeasured(metric=name, site=name, reason=name),),
         remedies=(Remedy(name=name, change=name, sites=(name,), metric=name, site=name, before=1, after=2),),
         findings=(replace(scan.findings[0], rule=name, name=name, sites=(name,), message=name,
-                          suggestions=(Suggestion(name=name, options={}, exactness="exact", change={"en": name}),),
+                          suggestions=(replace(scan.findings[0].suggestions[0], name=name, change={"en": name}),),
                           evidence={name: 1.0}, fingerprint=name),),
         trials=(replace(scan.trials[0], site=name, replacement=name, options={name: name}),),
         stages=(Stage(name=name, seconds=0.1, outcome=name),),

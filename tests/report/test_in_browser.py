@@ -99,8 +99,9 @@ def test_a_thousand_sites_are_readable_within_a_second(opened, scan):
         (health_scan(), "en"),
         (judged_scan(), "en"),
         (judged_scan(), "zh"),
+        (renamed_judged_scan("x" * 1000), "en"),
     ],
-    ids=["rich-en", "rich-zh", "health", "judged-en", "judged-zh"],
+    ids=["rich-en", "rich-zh", "health", "judged-en", "judged-zh", "long names"],
 )
 @pytest.mark.parametrize("width", [360, 768, 1366])
 def test_the_page_is_never_wider_than_the_window(opened, width, scan, language):

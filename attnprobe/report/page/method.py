@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from attnprobe.records import InputTensor, Scan
 from attnprobe.report.page.elements import Column, Fact, Table
+from attnprobe.report.page.judgement import judgement, stale
 from attnprobe.report.parts.catalogue import Text, Words, join, say
 from attnprobe.report.parts.command import command
 from attnprobe.report.parts.names import metric_title
@@ -13,8 +14,6 @@ from attnprobe.report.parts.order import metric_place
 from attnprobe.report.parts.quantities import UNKNOWN, count, duration
 from attnprobe.report.parts.readings import is_health
 from attnprobe.report.parts.safe_text import safe
-
-STALE_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +55,8 @@ def method(scan: Scan) -> Method:
         inputs=_inputs(scan),
         workload=_workload(scan),
         environment=_environment(scan),
-        judgement=_judgement(scan),
-        stale=tuple(safe(each) for each in scan.judgement.stale[:STALE_SHOWN]) if scan.judgement else (),
+        judgement=judgement(scan),
+        stale=stale(scan),
         stages=_stages(scan),
         dictionary_title=say("method.metrics", count=count(len(dictionary))),
         dictionary=dictionary,
@@ -123,22 +122,6 @@ def _environment(scan: Scan) -> tuple[Fact, ...]:
         Fact(say("fact.device"), safe(here.device), say("fact.threads", count=here.threads)),
         *(Fact(safe(name), safe(version)) for name, version in sorted(here.packages.items())),
         *(Fact(say("fact.plugin"), safe(name)) for name in scan.tool.plugins),
-    )
-
-
-def _judgement(scan: Scan) -> tuple[Fact, ...]:
-    """Under which rules and settings the findings came about."""
-    made = scan.judgement
-    if made is None:
-        return ()
-    files, packs = (", ".join(safe(name) for name in names) for names in (made.origins, made.packs))
-    return (
-        Fact(say("fact.check"), say("check.passed" if made.passed else "check.failed")),
-        Fact(say("fact.fail_on"), say(f"severity.{made.fail_on}")),
-        Fact(say("fact.ruleset"), safe(made.ruleset), is_code=True),
-        Fact(say("fact.packs"), packs or UNKNOWN),
-        Fact(say("fact.configuration"), files or say("fact.no_configuration"), is_code=bool(files)),
-        Fact(say("fact.baseline"), safe(made.baseline) or say("fact.no_baseline")),
     )
 
 

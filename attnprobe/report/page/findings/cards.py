@@ -5,28 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from attnprobe.records import Finding, RuleCard, Saving, Scan
-from attnprobe.report.page.elements import Column, Table
+from attnprobe.records import Finding, RuleCard, Scan
+from attnprobe.report.page.elements import Table
 from attnprobe.report.page.findings.proof import Places, evidence_table, places
+from attnprobe.report.page.findings.ways import Way, way
 from attnprobe.report.parts import findings as of
 from attnprobe.report.parts.catalogue import Text, Words, say
 from attnprobe.report.parts.ignoring import Snippets, ignore_snippets
-from attnprobe.report.parts.names import metric_title, signed_percent
 from attnprobe.report.parts.safe_text import safe
-from attnprobe.report.parts.savings import Remedy, amount, in_short, remedies
+from attnprobe.report.parts.savings import in_short, remedies
 
 REFERENCES_SHOWN = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """One remedy."""
-
-    change: Words
-    options: str  # of a built-in attention
-    exactness: Words
-    savings: Table | None
-    formulas: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +77,7 @@ def card(scan: Scan, finding: Finding, anchor: str, around: Surroundings) -> Car
         condition=safe(rule.when, of.PROSE) if rule else "",
         formula=safe(finding.formula, of.PROSE),
         why=of.in_both(rule.why) if rule else "",
-        ways=tuple(_way(scan, remedy) for remedy in remedies(finding)),
+        ways=tuple(way(scan, remedy) for remedy in remedies(finding)),
         how=of.in_both(rule.how) if rule else "",
         wrong_when=of.in_both(rule.wrong_when) if rule else "",
         references=_references(rule),
@@ -115,37 +104,3 @@ def _function(finding: Finding) -> Words:
 
 def _references(rule: RuleCard | None) -> tuple[str, ...]:
     return tuple(safe(each, 500) for each in rule.references[:REFERENCES_SHOWN]) if rule else ()
-
-
-def _way(scan: Scan, remedy: Remedy) -> Way:
-    return Way(
-        change=remedy.change,
-        options=remedy.options,
-        exactness=say(f"replacement.{remedy.suggestion.exactness}") if remedy.suggestion else "",
-        savings=_savings(scan, remedy),
-        formulas=tuple(dict.fromkeys(safe(each.formula, 1000) for each in remedy.savings if each.formula)),
-    )
-
-
-def _savings(scan: Scan, remedy: Remedy) -> Table | None:
-    if not remedy.savings:
-        return None
-    columns = (
-        Column(say("column.saves")),
-        Column(say("column.amount"), "number"),
-        Column(say("column.here"), "number"),
-        Column(say("column.of_model"), "number"),
-        Column(say("column.exactness")),
-    )
-    rows = tuple(_saving(scan, each) for each in remedy.savings)
-    return Table(caption=say("finding.savings"), columns=columns, rows=rows)
-
-
-def _saving(scan: Scan, saving: Saving) -> tuple[Words, ...]:
-    return (
-        metric_title(scan, saving.metric),
-        amount(scan, saving),
-        signed_percent(-saving.local),
-        signed_percent(-saving.of_model),
-        say(f"status.{saving.status}"),
-    )
