@@ -1,13 +1,13 @@
-"""Every rule of correctness finds its fault however it is written, at its line, and nothing in healthy models."""
+"""Every rule of correctness finds its fault however it is written, at its line, and healthy models nothing."""
 
 from __future__ import annotations
 
 from functools import cache
 
-import attnprobe
 import pytest
 from checking.correctness_cases import Case, cases
 
+import attnprobe
 from attnprobe.checking.evaluating import evaluate
 from attnprobe.checking.packs import Rule, load_rules
 from attnprobe.records import Scan, Settings

@@ -19,11 +19,11 @@ def dropout_op(scene: Scene, core: Core, module: str) -> tuple[int, float] | Non
     Looked for in the core and, where the site has a module of its own, in all of that module.
     """
     first, last = min(core.score_ops), max(core.value_ops)
+    inside = range(first, last + 1)
     if core.dropout > 0:
-        inner = (*core.inner_ops, *core.score_ops, *core.value_ops)
-        places = [i for i in inner if _FUSED in scene.ops[i].name or _probability(scene.ops[i]) > 0]
-        return (min(places, default=first), core.dropout)
-    nearby = range(first, last + 1) if not module else _of_call(scene, first, module)
+        places = [i for i in inside if _FUSED in scene.ops[i].name or _probability(scene.ops[i]) > 0]
+        return min(places, default=first), core.dropout
+    nearby = _of_call(scene, first, module) if module else inside
     found = [(i, p) for i in nearby if (p := _probability(scene.ops[i])) > 0]
     return min(found) if found else None
 
