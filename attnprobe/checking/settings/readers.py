@@ -9,7 +9,6 @@ from math import isfinite
 
 from attnprobe.checking.settings.nodes import Node
 from attnprobe.errors import AttnprobeError
-from attnprobe.isolation.limits import parse_size
 from attnprobe.registry import nearest
 
 MAX_TEXT = 2000
@@ -91,6 +90,8 @@ def seconds(node: Node) -> float:
 
 def size(node: Node) -> str:
     """Of memory: "8G"."""
+    from attnprobe.isolation.limits import parse_size  # brings processes along
+
     written = text(node)
     try:
         parse_size(written)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
+from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from attnprobe.checking.settings import read_settings
+from attnprobe.checking.settings import checked_against, read_settings
+from attnprobe.checking.settings.keys import KEYS
+from attnprobe.commands.configuring.toml_text import toml_value
 from attnprobe.errors import SettingsError
 
 
@@ -106,3 +111,48 @@ def test_a_byte_order_mark_and_windows_lines_do_no_harm(tmp_path: Path) -> None:
     settings = read_settings(tmp_path)
     assert settings.language == "zh"
     assert settings.origins["fail-on"] == "attnprobe.toml:3"
+
+
+_LEAVES = st.one_of(
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(),
+    st.booleans(),
+    st.dates(),
+    st.datetimes(),
+    st.sampled_from(
+        ["", "AP1", "AP101", "error", "cpu", "+2%", "1 GF", "2027-03-31", "h.{0..3}", "a,,b", "x:y"]
+    ),
+    st.text(max_size=5),
+)
+_WORDS = "rule module until reason match options severity max mode block runs delta flops time AP101"
+_NAMES = st.sampled_from((*_WORDS.split(), "AP101.share", *KEYS))
+_VALUES = st.recursive(
+    _LEAVES,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_NAMES, inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*KEYS]), _VALUES, max_size=3))
+def test_any_values_end_in_settings_or_in_one_clear_error(
+    tmp_path_factory: pytest.TempPathFactory, values: dict[str, object]
+) -> None:
+    folder = tmp_path_factory.mktemp("project")
+    text = "".join(f"{name} = {_toml(value)}\n" for name, value in values.items())
+    (folder / "attnprobe.toml").write_text(text, encoding="utf-8")
+    said = ""
+    try:
+        checked_against(read_settings(folder), ())
+    except SettingsError as error:
+        said = error.message
+    assert "\n" not in said
+    assert len(said) < 400
+
+
+def _toml(value: object) -> str:
+    """As `toml_value`, with dates, which no setting is made of once it is read."""
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f'"{name}" = {_toml(each)}' for name, each in value.items()) + "}"
+    return value.isoformat() if isinstance(value, date) else toml_value(value)
