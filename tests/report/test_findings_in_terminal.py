@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 from hostile_names import HOSTILE_NAMES
-from judged_findings import mask_finding
+from judged_findings import ALL, mask_finding
 from judged_scans import judged_scan, many_findings, passed_scan, renamed_judged_scan
 from rich.cells import cell_len
 from sample_scans import gpt_scan
 
+from attnprobe.records import Limit
 from attnprobe.report.parts.safe_text import safe
 from attnprobe.report.summary.printing import fitted, summary_text
 
@@ -37,6 +38,13 @@ def test_each_finding_is_told_by_rule_place_number_and_remedy():
 def test_a_finding_without_a_limit_is_told_by_its_message():
     lines = lines_of(judged_scan())
     assert lines[lines.index("Error AP901 More FLOPs than before") + 2].startswith("flops_forward grew from")
+
+
+def test_a_state_is_told_by_its_message_not_as_one_that_equals_one():
+    limits = (Limit(metric="has_residual", comparison="==", limit=0),)
+    found = replace(mask_finding(), evidence={"has_residual": 0}, limits=limits)
+    lines = lines_of(replace(judged_scan(), findings=(found,)))
+    assert f"{ALL}: the mask constant −1e9 overflows in float16" in lines
 
 
 def test_the_tally_stands_above_the_findings_and_they_stand_last():

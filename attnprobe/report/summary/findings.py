@@ -10,7 +10,7 @@ from rich.text import Text
 from attnprobe.records import Finding, Limit, Scan
 from attnprobe.report.parts import findings as of
 from attnprobe.report.parts.catalogue import Words, join, say
-from attnprobe.report.parts.evidence import Value, evidence_shown, evidence_title, limit_shown
+from attnprobe.report.parts.evidence import evidence_shown, evidence_title, limit_shown
 from attnprobe.report.parts.outcomes import tally
 from attnprobe.report.parts.safe_text import safe
 from attnprobe.report.parts.savings import in_short, remedies
@@ -84,20 +84,13 @@ def _body(scan: Scan, voice: Voice, finding: Finding) -> list[RenderableType]:
 
 
 def _numbers(scan: Scan, finding: Finding) -> Words:
-    """ "Saved scores, of the activations 58 %: > 20 %"; the message where no number was held to a limit."""
-    told = [_number(scan, finding, each) for each in finding.limits if _value(finding, each) is not None]
-    return join(tuple(told[:NUMBERS_SHOWN]), "list.semicolon") if told else of.message(finding)
+    """ "Saved scores, of the activations 58 % > 20 %"; the message of what is a state, not a number."""
+    held = [each for each in finding.limits if finding.evidence.get(each.metric) is not None]
+    if not held or held[0].comparison == "==":
+        return of.message(finding)
+    return join(tuple(_number(scan, finding, each) for each in held[:NUMBERS_SHOWN]), "list.semicolon")
 
 
 def _number(scan: Scan, finding: Finding, limit: Limit) -> Words:
-    what, value = (
-        evidence_title(scan, limit.metric),
-        evidence_shown(scan, limit.metric, _value(finding, limit)),
-    )
-    shown = join((what, value), "list.space")
-    # "0 = 0" would say nothing
-    return shown if limit.comparison == "==" else join((shown, limit_shown(scan, limit)), "list.space")
-
-
-def _value(finding: Finding, limit: Limit) -> Value:
-    return finding.evidence.get(limit.metric)
+    value = evidence_shown(scan, limit.metric, finding.evidence[limit.metric])
+    return join((evidence_title(scan, limit.metric), value, limit_shown(scan, limit)), "list.space")
