@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from attnprobe.commands.checking.measuring import without_idle_probes
 from attnprobe.commands.checking.options import gate_options, rule_options
 from attnprobe.commands.checking.settings import language_of, settings_of
 from attnprobe.commands.checking.verdict import conclude
@@ -17,9 +18,6 @@ from attnprobe.commands.scanning.options import result_options, scan_options
 from attnprobe.commands.scanning.saved import is_saved_scan, read_saved
 from attnprobe.commands.terminal.session import Session, session_options
 from attnprobe.errors import UsageError
-
-if TYPE_CHECKING:
-    from attnprobe.records import Scan, Settings
 
 _HELP = """Judge a model, or a saved scan, and fail when a rule or a budget says so.
 
@@ -60,8 +58,12 @@ def command(session: Session, /, target: str | None, outputs: tuple[str, ...], *
         )
     requested = parse_outputs(outputs, formats)
     check_outputs(requested, sources=sources_of(target, given))
-    prepare(settings)  # a rule or a setting that is wrong ends the run now, not after the scan
-    scan = _scan_of(target, given, settings, session)
+    rules, settings = prepare(settings)  # what is wrong with them ends the run now, not after the scan
+    if is_saved_scan(target):
+        scan = read_saved(target)
+    else:
+        asked = without_idle_probes(configured(given, settings.scan), rules, settings)
+        scan = scan_given(target, asked, session)
     base = read_saved(str(given["base"])) if given["base"] else None
     judged = judge(
         scan,
@@ -73,9 +75,3 @@ def command(session: Session, /, target: str | None, outputs: tuple[str, ...], *
         strict_baseline=given["strict_baseline"],
     )
     return conclude(judged, requested, language_of(settings), formats, session)
-
-
-def _scan_of(target: str, given: dict[str, Any], settings: Settings, session: Session) -> Scan:
-    if is_saved_scan(target):
-        return read_saved(target)
-    return scan_given(target, configured(given, settings.scan), session)

@@ -41,6 +41,18 @@ def test_the_official_schema_agrees(scan):
     Draft4Validator(json.loads(Path(OFFICIAL).read_text())).validate(sarif_log(scan(), "en"))
 
 
+@pytest.mark.parametrize("scan", [judged_scan, passed_scan, gpt_scan])
+def test_another_implementation_of_the_standard_reads_it(scan):
+    from sarif_pydantic import Sarif
+
+    read = Sarif.model_validate_json(sarif_text(scan(), "en"))
+    (run,) = read.runs
+    assert len(run.results) == len(run_of(scan())["results"])
+    assert [rule.id for rule in run.tool.driver.rules or ()] == [
+        rule["id"] for rule in run_of(scan())["tool"]["driver"].get("rules", ())
+    ]
+
+
 def test_each_rule_stands_once_and_its_results_point_to_it():
     run = run_of(judged_scan())
     driver, (extension,) = run["tool"]["driver"], run["tool"]["extensions"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attnprobe.commands.checking.measuring import without_idle_probes
 from attnprobe.commands.checking.settings import settings_of
 from attnprobe.commands.scanning.given import configured, scan_given
 from attnprobe.commands.scanning.saved import is_saved_scan, read_saved
@@ -39,9 +40,10 @@ def judged_target(target: str | None, given: dict[str, Any], session: Session) -
             "baseline needs a TARGET",
             hint="Name a model or a saved scan, or set `model` in [tool.attnprobe].",
         )
-    prepare(settings)
+    rules, checked = prepare(settings)
     if is_saved_scan(target):
         scan = read_saved(target)
     else:
-        scan = scan_given(target, configured(given, settings.scan), session)
+        asked = without_idle_probes(configured(given, settings.scan), rules, checked)
+        scan = scan_given(target, asked, session)
     return judge(scan, replace(settings, baseline=""), root=Path.cwd()), settings
