@@ -122,8 +122,7 @@ def _progress(sender: Sender) -> Callable[[str, str, float | None], None]:
 
 def _check_version(arguments: Mapping[str, Any]) -> None:
     """Make sure that the version in another folder did not take modules of the one that is installed."""
-    here = (arguments.get("instead") or [""])[0]
-    strangers = left_behind(sys.modules, here) if here else ()
+    strangers = left_behind(sys.modules, *arguments["instead"]) if arguments.get("instead") else ()
     if strangers:
         raise TargetError(
             f"it imports {', '.join(strangers[:3])} from the working tree, where the package is installed",

@@ -67,7 +67,7 @@ def _noise(metric: Metric) -> str:
 
 
 def _of_times(times: PairedTimes) -> Change:
-    half = 100 * max(times.high - times.ratio, times.ratio - times.low)
+    low, high = (f"{100 * (end - 1):+.1f}".replace("-", "−") for end in (times.low, times.high))
     return Change(
         kind="total",
         name=times.metric,
@@ -76,7 +76,7 @@ def _of_times(times: PairedTimes) -> Change:
         head=median(times.head_ms),
         relative=times.ratio - 1,
         verdict=verdict_of_times(times),
-        reason=f"±{half:.1f} %, {len(times.base_ms)} paired runs",
+        reason=f"{low} to {high} %, {len(times.base_ms)} paired runs",
     )
 
 

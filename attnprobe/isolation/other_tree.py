@@ -19,14 +19,14 @@ def look_in(here: str, there: str) -> None:
     sys.path[:] = [_moved(entry, here, there) for entry in sys.path]
 
 
-def left_behind(modules: Mapping[str, ModuleType], here: str) -> tuple[str, ...]:
+def left_behind(modules: Mapping[str, ModuleType], here: str, there: str) -> tuple[str, ...]:
     """Names of modules that came from below `here` all the same; installed packages are not meant."""
-    installed = tuple({os.path.realpath(prefix) + os.sep for prefix in (sys.prefix, sys.base_prefix)})
+    others = {os.path.realpath(folder) + os.sep for folder in (sys.prefix, sys.base_prefix, there)}
     return tuple(
         sorted(
             name
             for name, module in list(modules.items())
-            if not name.startswith(_OURS) and _is_below(_file_of(module), here, installed)
+            if not name.startswith(_OURS) and _is_below(_file_of(module), here, others)
         )
     )
 
@@ -44,5 +44,5 @@ def _file_of(module: ModuleType) -> str:
     return os.path.realpath(file) if isinstance(file, str) else ""
 
 
-def _is_below(file: str, here: str, installed: Iterable[str]) -> bool:
-    return file.startswith(here + os.sep) and not file.startswith(tuple(installed))
+def _is_below(file: str, here: str, others: Iterable[str]) -> bool:
+    return file.startswith(here + os.sep) and not file.startswith(tuple(others))

@@ -79,7 +79,8 @@ def test_paired_times_are_compared_by_their_interval(times: PairedTimes, verdict
     found = change(scan({"forward_ms": 1.0}), scan({"forward_ms": 9.0}), "forward_ms", times=[times])
     assert found.verdict == verdict
     assert found.relative == pytest.approx(times.ratio - 1)
-    assert found.reason.endswith(" %, 7 paired runs")
+    low, high = (f"{100 * end - 100:+.1f}".replace("-", "−") for end in (times.low, times.high))
+    assert found.reason == f"{low} to {high} %, 7 paired runs"
 
 
 def test_what_only_one_scan_measured_is_listed_with_its_reason() -> None:

@@ -46,6 +46,7 @@ def test_modules_of_the_first_tree_are_named_and_installed_ones_are_not(
         "numpy": module("numpy", venv / "lib" / "numpy" / "__init__.py"),
         "attnprobe.records": module("attnprobe.records", tmp_path / "attnprobe" / "records.py"),
         "other": module("other", tmp_path.parent / "elsewhere.py"),
+        "of_the_other": module("of_the_other", tmp_path / "tmp" / "tree" / "model.py"),
         "builtin": ModuleType("builtin"),
     }
-    assert left_behind(modules, str(tmp_path)) == ("project.model",)
+    assert left_behind(modules, str(tmp_path), str(tmp_path / "tmp" / "tree")) == ("project.model",)

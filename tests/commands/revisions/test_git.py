@@ -129,6 +129,19 @@ def test_a_shallow_clone_says_how_to_get_the_rest(tmp_path: Path) -> None:
         revision_of(found, "HEAD~1")
 
 
+def test_a_partial_clone_is_not_completed_over_the_network(tmp_path: Path, scratch: Path) -> None:
+    folder = repository(tmp_path / "r", {"a.py": "1"})
+    commit(folder, {"a.py": "2"})
+    git(folder, "config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "-q", "--filter=blob:none", folder.as_uri(), "clone")
+    found = repository_of(tmp_path / "clone")
+    first = revision_of(found, "HEAD~1")
+    with pytest.raises(UsageError, match="cannot be checked out") as caught, checked_out(found, first):
+        pass
+    assert "partial clone" in caught.value.hint
+    assert git(tmp_path / "clone", "worktree", "list").count("\n") == 0
+
+
 def test_the_merge_base_is_where_the_branches_parted(tmp_path: Path) -> None:
     folder = repository(tmp_path / "r", {"a.py": "1"})
     parted = git(folder, "rev-parse", "HEAD")
