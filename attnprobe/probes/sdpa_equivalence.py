@@ -21,8 +21,9 @@ METRICS = (
         level="site",
         exactness="exact",
         method="1 when scores and values are products of their own and between them there are only a scale, "
-        "additive masks and biases, masking with a constant, one softmax over the keys, dropout, casts and "
-        "views, and when nothing else reads scores or weights; else 0.",
+        "additive masks and fixed biases, masking with a constant, one softmax over the keys, dropout, casts "
+        "and views, and when nothing else reads scores or weights; else 0. A learned bias, or one computed "
+        "from the tokens, makes it 0: it needs a gradient, and the fused kernel then gives up.",
         source="torch.nn.functional.scaled_dot_product_attention, equivalent code in its documentation",
         not_said="How much faster the fused call is. Rows without any visible key differ: the fused call "
         "gives 0.",
@@ -73,13 +74,20 @@ def _is_plain(flow: Flow, core: Core, op: Op, softmax: Op) -> bool:
         return name in _AFTER or (name in ("mul", "div") and core.dropout > 0)
     if name not in _BEFORE:
         return False
-    return name not in ("mul", "div", "true_divide") or _is_scale(flow, op)
+    if name in ("mul", "div", "true_divide"):
+        return _is_scale(flow, op)
+    return name not in ("add", "sub") or not _is_learned_sum(flow, op)
 
 
 def _is_scale(flow: Flow, op: Op) -> bool:
     """A factor that is one number, not a tensor that weighs the scores one by one."""
     tensors = [argument.id for argument in op.arguments if isinstance(argument, Ref)]
     return len(tensors) == 1 or any(flow.tensor(number).numel == 1 for number in tensors)
+
+
+def _is_learned_sum(flow: Flow, op: Op) -> bool:
+    """Whether both addends come from weights: a bias that is learned or computed from the tokens."""
+    return len(op.inputs) > 1 and all(flow.tensor(number).needs_weights for number in op.inputs)
 
 
 probe = Probe(name="sdpa_equivalence", depth="static", metrics=METRICS, run=_run)

@@ -11,8 +11,8 @@ replacement = Replacement(
     title={"en": "Dilated window", "zh": "膨胀窗口"},
     change={
         "en": (
-            "Let every query see {window_size} keys, {dilation} positions apart; mix with plain "
-            "windows in other heads or layers."
+            "Let every query see {window_size} keys, {dilation} positions apart; mix with plain windows in "
+            "other heads or layers."
         ),
         "zh": "让每个查询看 {window_size} 个键，每隔 {dilation} 个取一个；并在其他头或层中搭配普通窗口。",
     },

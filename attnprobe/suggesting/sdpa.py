@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from attnprobe.records import Replacement, ReplacementOption
-from attnprobe.suggesting.modelling.conditions import SOFTMAX
+from attnprobe.records import Replacement
+from attnprobe.suggesting.modelling.conditions import FUSABLE, SOFTMAX
 from attnprobe.suggesting.modelling.costs import UNSAVED_SCORES
 
 replacement = Replacement(
@@ -19,9 +19,6 @@ replacement = Replacement(
     exactness="exact",
     risk="none",
     source="Dao et al. 2022, arXiv:2205.14135; torch.nn.functional.scaled_dot_product_attention",
-    options={
-        "enable_gqa": ReplacementOption(default=False),
-    },
-    fits=(SOFTMAX,),
-    costs={"activation_bytes": UNSAVED_SCORES, "copy_bytes": "copy_bytes - enable_gqa * expanded_kv_bytes"},
+    fits=(SOFTMAX, FUSABLE),
+    costs={"activation_bytes": UNSAVED_SCORES},
 )
