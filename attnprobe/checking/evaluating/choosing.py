@@ -44,13 +44,13 @@ class Options:
             if _keys(rule, each.options) or _keys(rule, each.severity)
         ]
 
-    def at(self, site: AttentionSite | None) -> tuple[Mapping[str, Value], Severity]:
-        """The options and the severity at a site. Of two overrides that match, the later one wins."""
-        if site is None or not self.overrides:
+    def at(self, sites: Sequence[AttentionSite]) -> tuple[Mapping[str, Value], Severity]:
+        """The options and the severity at the first of the sites. Of overrides that match, the last wins."""
+        if not self.overrides or not sites:
             return self.everywhere, self.severity
         options, severity = self.everywhere, self.severity
         for is_at, override, given in self.overrides:
-            if is_at(site.id):
+            if is_at(sites[0].id):
                 options = {**options, **given}
                 severity = _last(self.rule, override.severity, severity)
         return options, severity

@@ -46,7 +46,12 @@ def evaluate(scan: Scan, rules: Iterable[Rule], settings: Settings) -> Evaluated
         SettingsError: An option that a rule has not, or a value that it does not take.
     """
     of_scan = [rule for rule in rules if rule.level in OF_A_SCAN]
-    facts = ScanFacts(scan, {name for rule in of_scan for name in names_of(rule)})
+    names = {rule.id: names_of(rule) for rule in of_scan}
+    facts = ScanFacts(
+        scan,
+        {name for each in names.values() for name in each},
+        {name for rule in of_scan if _asks_heads(rule) for name in names[rule.id]},
+    )
     return evaluate_subjects(
         of_scan,
         lambda rule: facts.subjects(rule.level),
@@ -99,15 +104,16 @@ def evaluate_subjects(
 
 def names_of(rule: Rule) -> set[str]:
     """Every fact that a rule may ask for."""
-    expressions = [
-        rule.when,
-        *([rule.applies.when] if rule.applies else []),
-        *(each.value for each in rule.evidence if each.value),
-        *(each.when for each in rule.suggest if each.when),
-    ]
     said = (name for name, _ in placeholders(rule.message["en"]))
-    asked = (name for each in expressions for name in each.names)
-    return {*rule.requires, *asked, *said, *(each.name for each in rule.evidence)}
+    asked = (name for each in rule.expressions for name in each.names)
+    needed = ("data",) if rule.needs_data else ()
+    return {*rule.requires, *asked, *said, *needed, *(each.name for each in rule.evidence)}
+
+
+def _asks_heads(rule: Rule) -> bool:
+    return rule.level == "head" or (
+        rule.level == "site" and any(each.is_over_parts for each in rule.expressions)
+    )
 
 
 class _Run:
@@ -123,14 +129,16 @@ class _Run:
 
     def over(self, subjects: Sequence[Subject]) -> None:
         """Look at every one."""
+        seen: list[str] = []
         for subject in subjects:
-            options, severity = self.options.at(subject.sites[0] if subject.sites else None)
-            seen = look(self.rule, subject.facts, options, subject.parts)
-            self.results[seen.result] += 1
-            if seen.result == "fires":
+            options, severity = self.options.at(subject.sites)
+            came = look(self.rule, subject.facts, options, subject.parts)
+            seen.append(came.result)
+            if came.result == "fires":
                 self.hits.append(Hit(subject, options, severity))
-            elif seen.result == "not_measured":
-                self.gaps[self._gap(seen, subject)] += 1
+            elif came.result == "not_measured":
+                self.gaps[self._gap(came, subject)] += 1
+        self.results.update(seen)
 
     def outcome(self, nothing: Text) -> RuleOutcome:
         """What came of it: fired anywhere; else passed, unless nowhere could be looked at."""

@@ -21,11 +21,13 @@ class ScanFacts:
     Args:
         scan: The scan.
         names: Which facts will be asked for; others are left out.
+        of_heads: Which of them will be asked of heads. None: any.
     """
 
-    def __init__(self, scan: Scan, names: Collection[str]) -> None:
+    def __init__(self, scan: Scan, names: Collection[str], of_heads: Collection[str] | None = None) -> None:
         self.scan = scan
         self.names = frozenset(names)
+        self.head_names = self.names if of_heads is None else frozenset((*of_heads, "group_size"))
         self._labelled = {name: m for name, m in scan.metrics.items() if m.labels and name in self.names}
         self._fields = tuple(name for name in _SITE_FIELDS if name in self.names)
         self._sizes = {name: len(sites) for name, sites in scan.groups.items()}
@@ -113,18 +115,24 @@ class ScanFacts:
     def _heads(self, site: AttentionSite) -> list[Facts]:
         known = self._of_heads.get(site.id)
         if known is None:
-            facts, own = self._site(site), self.names & site.head_metrics.keys()
+            facts = self._site(site)
+            shared = {name: facts[name] for name in self.head_names & facts.keys()}
+            own = tuple(self.head_names & site.head_metrics.keys())
+            columns = [self._column(name, site) for name in own]
             known = self._of_heads[site.id] = [
-                {**facts, **self._of_head(site, own, head), "head": head} for head in range(site.num_heads)
+                {
+                    **shared,
+                    **{name: column[head] for name, column in zip(own, columns, strict=True)},
+                    "head": head,
+                }
+                for head in range(site.num_heads)
             ]
         return known
 
-    def _of_head(self, site: AttentionSite, names: Collection[str], head: int) -> dict[str, Fact]:
-        values = {name: site.head_metrics[name] for name in names}
-        return {
-            name: self._fact(name, each[head], site.id) if head < len(each) else None
-            for name, each in values.items()
-        }
+    def _column(self, name: str, site: AttentionSite) -> list[Fact]:
+        """A metric of every head; None where there are fewer numbers than heads."""
+        found = [self._fact(name, value, site.id) for value in site.head_metrics[name]]
+        return found + [None] * (site.num_heads - len(found))
 
     def _group(self, sites: tuple[AttentionSite, ...]) -> Facts:
         """What all of them share; a field in which they differ is not known."""
@@ -145,10 +153,10 @@ class ScanFacts:
         return self._finite(name, value, site) if metric is None else _label(metric, value)
 
     def _finite(self, name: str, value: Number | None, site: str) -> Number | None:
-        if isinstance(value, float) and not isfinite(value):
-            self._not_finite[name, site] = f"the value came out as {value}"
-            return None
-        return value
+        if value is None or value - value == 0:  # neither NaN nor infinite
+            return value
+        self._not_finite[name, site] = f"the value came out as {value}"
+        return None
 
 
 def where_of(sites: Collection[AttentionSite]) -> str:

@@ -102,8 +102,11 @@ def _by_site(rule: Rule, hits: Sequence[Hit]) -> list[tuple[Hit, Instance]]:
 
 
 def _place(rule: Rule, hits: Sequence[Hit]) -> tuple[Hit, Instance]:
-    known = [(hit, _evidence(rule, hit)) for hit in hits]
-    worst, evidence = min(known, key=lambda each: _badness(rule, each[1]))
+    worst, evidence = hits[0], _evidence(rule, hits[0])
+    for hit in hits[1:]:
+        other = _evidence(rule, hit)
+        if _badness(rule, other) < _badness(rule, evidence):
+            worst, evidence = hit, other
     heads = [hit.subject.head for hit in hits if hit.subject.head is not None]
     return worst, Instance(
         site=worst.subject.site,
@@ -149,8 +152,10 @@ def _location(rule: Rule, subject: Subject) -> Location | None:
 
 
 def _where(hits: Sequence[Hit]) -> str:
+    """The name of the group when all of it was hit, else that of the sites that were."""
     sites = {site.id: site for hit in hits for site in hit.subject.sites}
-    return where_of(tuple(sites.values()))
+    subject = hits[0].subject
+    return subject.where if len(sites) == subject.facts.get("group_size") else where_of(tuple(sites.values()))
 
 
 def _said(rule: Rule, hit: Hit, instance: Instance, where: str, count: int) -> Mapping[str, Fact]:

@@ -39,9 +39,10 @@ def look(rule: Rule, facts: Facts, options: Options, parts: Parts = no_parts) ->
     try:
         if rule.applies is not None and not rule.applies.when(facts, options, parts):
             return _NOT_APPLICABLE
-        missing = [name for name in rule.requires if facts.get(name) is None]
-        if missing and not all(_known_of_parts(name, parts) for name in missing):
-            return Look("not_measured", tuple(missing))
+        if None in map(facts.get, rule.requires):
+            missing = [name for name in rule.requires if facts.get(name) is None]
+            if not all(_known_of_parts(name, parts) for name in missing):
+                return Look("not_measured", tuple(missing))
         if rule.needs_data and facts.get("data") == "random":
             return Look("not_measured", reason=RANDOM)
         return _FIRES if rule.when(facts, options, parts) else _SILENT

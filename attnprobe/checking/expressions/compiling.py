@@ -122,6 +122,8 @@ def _arithmetic(text: str, apply: Callable[[Any, Any], Any], left: Evaluate, rig
 
 def _compared(node: ast.Compare) -> Evaluate:
     comparisons = [_COMPARISONS[type(op)] for op in node.ops]
+    if len(comparisons) == 1 and isinstance(node.left, ast.Name) and not node.left.id.startswith(OPTION):
+        return _fact_compared(node.left.id, comparisons[0], node.comparators[0])
     first, *rest = [compiled(each) for each in (node.left, *node.comparators)]
     if len(rest) == 1:
         second, compare = rest[0], comparisons[0]
@@ -139,6 +141,29 @@ def _compared(node: ast.Compare) -> Evaluate:
         return True
 
     return chain
+
+
+def _fact_compared(name: str, compare: Callable[[Any, Any], bool], right: ast.expr) -> Evaluate:
+    """A fact against a value: nine comparisons of ten, so in one call and not in three."""
+    if isinstance(right, ast.Constant):
+        constant = right.value
+
+        def with_constant(facts: Facts, options: Options, parts: Parts) -> bool:
+            value = facts.get(name)
+            if value is None:
+                raise Missing((name,))
+            return compare(value, constant)
+
+        return with_constant
+    operand = compiled(right)
+
+    def with_operand(facts: Facts, options: Options, parts: Parts) -> bool:
+        value = facts.get(name)
+        if value is None:
+            raise Missing((name,))
+        return compare(value, operand(facts, options, parts))
+
+    return with_operand
 
 
 def _called(function: str, arguments: list[ast.expr]) -> Evaluate:

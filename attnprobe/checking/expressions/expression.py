@@ -20,6 +20,7 @@ class Expression:
     evaluate: Evaluate
     names: tuple[str, ...]  # of facts, of the subject and its parts, in order of appearance
     options: tuple[str, ...]  # that it uses, without "opt_"
+    is_over_parts: bool  # it asks for the heads of a site, or the sites of a group or model
 
     def __call__(self, facts: Facts, options: Options, parts: Parts = no_parts) -> Any:
         """The value.
@@ -36,13 +37,14 @@ def read_expression(text: str, vocabulary: Vocabulary, kind: Kind = "bool") -> E
     Raises:
         ExpressionFault: What is wrong with it, and at which character.
     """
-    tree, used = parsed(text, vocabulary, kind)
+    found = parsed(text, vocabulary, kind)
     return Expression(
         text=" ".join(text.split()),
-        tree=tree,
-        evaluate=compiled(tree),
-        names=tuple(name for name in used if not name.startswith(OPTION)),
-        options=tuple(name.removeprefix(OPTION) for name in used if name.startswith(OPTION)),
+        tree=found.tree,
+        evaluate=compiled(found.tree),
+        names=tuple(name for name in found.names if not name.startswith(OPTION)),
+        options=tuple(name.removeprefix(OPTION) for name in found.names if name.startswith(OPTION)),
+        is_over_parts=found.is_over_parts,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from attnprobe.checking.expressions.faults import ExpressionFault
 from attnprobe.checking.expressions.vocabulary import OPTION, Kind, Name, Vocabulary
@@ -25,8 +26,17 @@ _ALLOWED = "Allowed: names, numbers, texts, True, False, and, or, not, compariso
 HINT = f"{_ALLOWED}{', '.join(FUNCTIONS)}."
 
 
-def parsed(text: str, vocabulary: Vocabulary, kind: Kind) -> tuple[ast.expr, tuple[str, ...]]:
-    """The checked tree of a text, and the names in it, options with their "opt_", in order of appearance.
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A checked tree, and what is in it."""
+
+    tree: ast.expr
+    names: tuple[str, ...]  # options with their "opt_"; in order of appearance
+    is_over_parts: bool
+
+
+def parsed(text: str, vocabulary: Vocabulary, kind: Kind) -> Parsed:
+    """The checked tree of a text.
 
     Args:
         kind: Of the whole: "bool" for a condition, "number" for a value.
@@ -39,7 +49,8 @@ def parsed(text: str, vocabulary: Vocabulary, kind: Kind) -> tuple[ast.expr, tup
     found = check.kind_of(tree, 0, False)
     if found != kind:
         raise ExpressionFault(f"this is a {found}; expected a {kind}", _offset(tree))
-    return tree, tuple(dict.fromkeys(name for _, name in sorted(check.names)))
+    names = tuple(dict.fromkeys(name for _, name in sorted(check.names)))
+    return Parsed(tree, names, check.is_over_parts)
 
 
 def _tree(text: str) -> ast.expr:
@@ -73,6 +84,7 @@ class _Check:
         self.vocabulary = vocabulary
         self.nodes = 0
         self.names: set[tuple[int, str]] = set()  # (offset, name)
+        self.is_over_parts = False
 
     def kind_of(self, node: ast.expr, depth: int, in_parts: bool) -> Kind:
         self.nodes += 1
@@ -200,6 +212,7 @@ class _Check:
         if self.vocabulary.parts is None or in_parts:
             where = "within another one" if in_parts else "at this level: the subject has no parts"
             raise ExpressionFault(f"{function}() is not possible {where}", _offset(node))
+        self.is_over_parts = True
         self._all(node.args, "bool" if function == "share" else "number", depth, True)
         return "number"
 

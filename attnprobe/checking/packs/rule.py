@@ -140,3 +140,14 @@ class Rule:
     def defaults(self) -> Mapping[str, Value]:
         """The options as the rule sets them."""
         return {name: option.default for name, option in self.options.items()}
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """All of them: the condition, where it applies, what is shown, when a remedy is offered."""
+        found = (
+            self.when,
+            self.applies.when if self.applies else None,
+            *(each.value for each in self.evidence),
+            *(each.when for each in self.suggest),
+        )
+        return tuple(each for each in found if each is not None)
