@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,8 +10,6 @@ from attnprobe.checking.settings import names_rule, site_matcher
 from attnprobe.checking.suppressing.narrowing import narrowed
 from attnprobe.checking.suppressing.uses import IgnoreUse, NamedRule, use_of
 from attnprobe.records import Finding, Ignored, IgnoreEntry, Instance, RuleOutcome
-
-Narrow = Callable[[Finding, tuple[Instance, ...]], Finding]
 
 NOTICE_DAYS = 14
 
@@ -34,7 +32,6 @@ def suppress(
     rules: Iterable[NamedRule] = (),
     outcomes: Iterable[RuleOutcome] = (),
     max_days: int | None = None,
-    narrow: Narrow = narrowed,
 ) -> Suppressed:
     """Take away the findings, and the places of findings, that an ignore in force covers.
 
@@ -50,18 +47,20 @@ def suppress(
         outcomes: Of the rules that ran; () where that is not known. Of a rule that did not run, or could not
             be measured, nobody can say that an ignore of it is unused.
         max_days: The longest that an ignore may last from today.
-        narrow: Makes the finding of some of its instances.
     """
     day = date.fromisoformat(today)
     matchers = [_Matcher(entry) for entry in ignores]
     in_force = [each for each in matchers if not _is_over(each.entry, day, max_days)]
+    cards = tuple(rules)
+    titles = {card.id: card.title for card in cards}
     kept: list[Finding] = []
     ignored: list[Ignored] = []
     for finding in findings:
         live, taken = _parted(finding, in_force)
-        kept += [narrow(finding, live)] if live else []
-        ignored += [_ignored(narrow(finding, places), entry) for entry, places in taken]
-    cards, known_outcomes = tuple(rules), tuple(outcomes)
+        title = titles.get(finding.rule, {})
+        kept += [narrowed(finding, live, title)] if live else []
+        ignored += [_ignored(narrowed(finding, places, title), entry) for entry, places in taken]
+    known_outcomes = tuple(outcomes)
     uses = tuple(
         use_of(each.entry, code, each.count(code, findings), day, cards, known_outcomes)
         for each in matchers

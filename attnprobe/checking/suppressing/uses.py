@@ -22,7 +22,7 @@ from datetime import date
 from typing import Protocol
 
 from attnprobe.checking.settings import names_rule
-from attnprobe.records import IgnoreEntry, Number, RuleOutcome
+from attnprobe.records import IgnoreEntry, Number, RuleOutcome, Text
 
 Fact = Number | str | bool | None
 
@@ -37,6 +37,10 @@ class NamedRule(Protocol):
     @property
     def name(self) -> str:
         """ "quadratic-core-dominates"."""
+
+    @property
+    def title(self) -> Text:
+        """ "The quadratic part dominates", by language."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,9 +74,7 @@ def test_a_comment_inside_a_text_is_none(tmp_path: Path) -> None:
 
 
 def test_a_comment_carries_rules_reason_end_and_owner(tmp_path: Path) -> None:
-    text = (
-        "x = 1  # attnprobe:ignore[AP101, unscaled-scores] until=2027-03-31 owner=@lin -- it -- is\n"
-    )
+    text = "x = 1  # attnprobe:ignore[AP101, unscaled-scores] until=2027-03-31 owner=@lin -- it -- is\n"
     assert read(tmp_path, text).entries == (
         IgnoreEntry(
             rules=("AP101", "unscaled-scores"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -59,7 +60,7 @@ def card(rule: str, name: str) -> RuleCard:
         options={},
         metrics=(),
         exactness="exact",
-        title={},
+        title={"en": "Unscaled scores", "zh": "未缩放的得分"},
         why={},
         how={},
         wrong_when={},
@@ -115,14 +116,22 @@ def test_a_finding_is_split_where_only_some_sites_are_covered() -> None:
     assert ignored.finding.sites == ("h.0.attn", "h.1.attn")
 
 
-def test_a_caller_may_say_how_a_part_of_a_finding_reads() -> None:
-    result = suppress(
-        (FOUR,),
-        (ignore("AP101", site="h.0.attn"),),
-        TODAY,
-        narrow=lambda finding, places: finding if len(places) == 1 else FOUR,
-    )
-    assert result.kept == (FOUR,)
+def test_the_sentence_goes_with_the_place_it_was_written_for() -> None:
+    worst = replace(instance("h.0.attn"), evidence={"score_gain": 9.0})
+    same = replace(instance("h.1.attn"), evidence={"score_gain": 9.0})
+    mild = instance("h.2.attn")
+    texts = {"en": "h.0.attn: scores have a gain of 9", "zh": "h.0.attn：得分增益为 9"}
+    whole = replace(finding(worst, same, mild), message=texts["en"], messages=texts, formula="9 > 8")
+
+    def kept(*sites: str) -> Finding:
+        entries = tuple(ignore("AP101", site=site) for site in sites)
+        return suppress((whole,), entries, TODAY, rules=CARDS).kept[0]
+
+    assert kept("h.2.attn").message == texts["en"]
+    assert kept("h.0.attn").message == "h.1.attn: scores have a gain of 9"
+    gone = kept("h.0.attn", "h.1.attn")
+    assert gone.messages == {"en": "h.2.attn: Unscaled scores", "zh": "h.2.attn：未缩放的得分"}
+    assert (gone.formula, gone.evidence) == ("", {"score_gain": 8.0})
 
 
 def test_the_first_entry_that_covers_a_place_takes_it() -> None:
