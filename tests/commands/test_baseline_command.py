@@ -126,3 +126,38 @@ def test_a_baseline_needs_something_to_be_made_of(attnprobe: Attnprobe) -> None:
     assert "baseline needs a TARGET" in ran.stderr
     assert "is not there" in attnprobe("baseline", "update", "scan.json").stderr
     assert "is not a file" in attnprobe("baseline", "show").stderr
+
+
+def test_a_baseline_of_a_stranger_writes_nothing_into_the_terminal(
+    attnprobe: Attnprobe, scan: Path, tmp_path: Path
+) -> None:
+    attnprobe("baseline", "create", "scan.json", "-q")
+    path = tmp_path / "attnprobe-baseline.json"
+    data = json.loads(path.read_text())
+    hostile = "\x1b]0;gone\x07\u202e\r\n::error::x ##[error]"
+    data["header"]["target"] = data["tool"] = hostile
+    data["entries"][0] |= {name: hostile for name in ("fingerprint", "rule", "where", "kind", "level")}
+    data["entries"][0]["metrics"] = {hostile: 1}
+    path.write_text(json.dumps(data))
+    ran = attnprobe("baseline", "show")
+    assert ran.exit_code == 0
+    assert not set("\x1b\x07\u202e\r") & set(ran.stdout)
+    assert "\n::error" not in ran.stdout
+    assert "##[" not in ran.stdout
+
+
+def test_no_value_of_the_environment_reaches_any_output(
+    attnprobe: Attnprobe, scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, name in enumerate(("AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "ATTNPROBE_TOKEN", "GITHUB_TOKEN")):
+        monkeypatch.setenv(name, f"hunter{number}-canary")
+    said = [
+        attnprobe("baseline", "create", "scan.json"),
+        attnprobe("baseline", "show"),
+        attnprobe("config", "show", "--origin"),
+        attnprobe("init", "scan.json"),
+    ]
+    assert all(ran.exit_code == 0 for ran in said)
+    files = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
+    assert "canary" not in files + "".join(ran.stdout + ran.stderr for ran in said)
+    assert str(tmp_path) not in files.replace(scan.read_text(), "")

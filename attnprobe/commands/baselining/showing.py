@@ -32,4 +32,4 @@ def show(file: Path | None) -> None:
     for entry in baseline.entries:
         numbers = ", ".join(f"{name} {value!r}" for name, value in entry.metrics.items())
         shown = f"{entry_line(entry)}  {numbers}".rstrip()
-        click.echo(f"  {entry.fingerprint}  {visible(shown)}")
+        click.echo(f"  {visible(entry.fingerprint)}  {visible(shown)}")
