@@ -136,7 +136,7 @@ def test_a_baseline_of_a_stranger_writes_nothing_into_the_terminal(
     data = json.loads(path.read_text())
     hostile = "\x1b]0;gone\x07\u202e\r\n::error::x ##[error]"
     data["header"]["target"] = data["tool"] = hostile
-    data["entries"][0] |= {name: hostile for name in ("fingerprint", "rule", "where", "kind", "level")}
+    data["entries"][0] |= dict.fromkeys(("fingerprint", "rule", "where", "kind", "level"), hostile)
     data["entries"][0]["metrics"] = {hostile: 1}
     path.write_text(json.dumps(data))
     ran = attnprobe("baseline", "show")
