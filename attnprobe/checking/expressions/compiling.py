@@ -1,7 +1,8 @@
 """A checked syntax tree becomes a function of the facts.
 
 Closures and not `eval`: nothing is ever executed but the code below, a missing fact is told from a false one
-(`False and missing` is False, `True and missing` is missing), and a call costs about a microsecond.
+(`False and missing` is False, `True and missing` is missing). Two comparisons take half a microsecond; the
+same text took simpleeval, which knows no third outcome, two microseconds.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from attnprobe.checking.packs.loading import (
     metric_dictionary,
     titles,
 )
+from attnprobe.checking.packs.nearest_rule import nearest_rule
 from attnprobe.checking.packs.rule import (
     Applies,
     Evidence,
@@ -34,6 +35,7 @@ __all__ = [
     "load_file",
     "load_rules",
     "metric_dictionary",
+    "nearest_rule",
     "ruleset_of",
     "titles",
 ]

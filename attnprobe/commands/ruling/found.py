@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attnprobe.errors import RuleError, UsageError
-from attnprobe.registry import nearest
 
 if TYPE_CHECKING:
     from attnprobe.checking.packs import Rule
@@ -22,7 +21,7 @@ def found_rules(words: Sequence[str]) -> tuple[tuple[Rule, ...], tuple[RuleError
         UsageError: A word that names no rule; offers the nearest.
     """
     from attnprobe.checking.evaluating import matches
-    from attnprobe.checking.packs import check_paths, installed
+    from attnprobe.checking.packs import check_paths, installed, nearest_rule
 
     paths = [Path(word) for word in words if _is_path(word)]
     names = [word for word in words if not _is_path(word)]
@@ -33,9 +32,8 @@ def found_rules(words: Sequence[str]) -> tuple[tuple[Rule, ...], tuple[RuleError
     chosen = tuple(rule for rule in own if not names or any(matches(name, rule) for name in names))
     for name in names:
         if not any(matches(name, rule) for rule in own) and not _is_faulty(name, own_faults):
-            known = tuple(key for rule in own for key in (rule.id, rule.name))
             raise UsageError(
-                f"no rule is named '{name}'{nearest(name.upper(), known) or nearest(name, known)}",
+                f"no rule is named '{name}'{nearest_rule(name, own)}",
                 hint="`attnprobe rules list` lists them all.",
             )
     shown = own_faults if not names else tuple(f for f in own_faults if _is_about(f, names))

@@ -52,7 +52,8 @@ def test_rules(session: Session, words: tuple[str, ...], no_samples: bool, is_ve
                 click.echo(f"{'FAIL' if fault else 'ok  '}  {visible(place)}  {visible(kind)}")
             if fault:
                 click.echo(f"      {visible(fault)}")
-    click.echo(f"{len(rules)} rules: {held} tests held, {failed} failed")
+    rules_said = f"{len(rules)} rule{'' if len(rules) == 1 else 's'}"
+    click.echo(f"{rules_said}: {held} test{'' if held == 1 else 's'} held, {failed} failed")
     if failed:
         return _FAILED
     if faults:
