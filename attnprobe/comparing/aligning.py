@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import takewhile
 
 from attnprobe.name_patterns import numberless
 from attnprobe.records import AttentionSite
@@ -59,8 +60,8 @@ def _stacks(sites: Sequence[AttentionSite]) -> dict[str, list[AttentionSite]]:
 
 
 def _stack_pairs(base: Sequence[AttentionSite], head: Sequence[AttentionSite]) -> Iterator[Pair]:
-    """By name where both have the same names; else by the longest runs of sites that do the same."""
-    if [site.id for site in base] == [site.id for site in head] or len(base) == len(head):
+    """In their order where there are as many; else by the longest runs of sites that do the same."""
+    if len(base) == len(head):
         yield from (Pair(*both) for both in zip(base, head, strict=True))
         return
     matcher = SequenceMatcher(a=[_kind(s) for s in base], b=[_kind(s) for s in head], autojunk=False)
@@ -72,12 +73,12 @@ def _stack_pairs(base: Sequence[AttentionSite], head: Sequence[AttentionSite]) -
 
 
 def _renamed(base: Stacks, head: Stacks) -> Mapping[str, str]:
-    """Name of a stack in head -> its name in base; the most alike first."""
+    """Name of a stack in head -> its name in base; the most alike first, then those whose names end alike."""
     old = [name for name in base if name not in head]
     new = [name for name in head if name not in base]
-    scores = {(a, b): _likeness(base[a], head[b]) for a in old for b in new}
+    scores = {(a, b): (_likeness(base[a], head[b]), _shared_ending(a, b)) for a in old for b in new}
     found: dict[str, str] = {}
-    for (a, b), score in sorted(scores.items(), key=lambda item: -item[1]):
+    for (a, b), (score, _) in sorted(scores.items(), key=lambda item: item[1], reverse=True):
         if score >= _ALIKE and b not in found and a not in found.values():
             found[b] = a
     return found
@@ -86,6 +87,12 @@ def _renamed(base: Stacks, head: Stacks) -> Mapping[str, str]:
 def _likeness(base: Sequence[AttentionSite], head: Sequence[AttentionSite]) -> float:
     kinds = [[_kind(site) for site in sites] for sites in (base, head)]
     return SequenceMatcher(a=kinds[0], b=kinds[1], autojunk=False).ratio()
+
+
+def _shared_ending(one: str, other: str) -> int:
+    """How many of the last parts of two names are the same."""
+    parts = zip(reversed(one.split(".")), reversed(other.split(".")), strict=False)
+    return sum(1 for _ in takewhile(lambda both: both[0] == both[1], parts))
 
 
 def _kind(site: AttentionSite) -> tuple[object, ...]:

@@ -44,6 +44,15 @@ def test_of_two_new_stacks_the_one_that_does_the_same_is_the_renamed_one() -> No
     ]
 
 
+def test_names_that_end_alike_belong_together_when_all_do_the_same() -> None:
+    base = (site("encoder.attn"), site("decoder.attn"))
+    head = (site("model.decoder.attn"), site("model.encoder.attn"))
+    assert pairs(base, head) == [
+        ("decoder.attn", "model.decoder.attn"),
+        ("encoder.attn", "model.encoder.attn"),
+    ]
+
+
 def test_a_layer_taken_out_of_the_middle_is_the_one_that_differs() -> None:
     # full, local, local, full; the first local one goes, so the later ones carry smaller numbers.
     base = (
