@@ -1,4 +1,4 @@
-"""What the mask of an attention amounts to: everything, the past, a window, or something else."""
+"""What the mask of an attention amounts to: the past, a window, or something else."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from attnprobe.probes.counting.visible import band_pairs
 from attnprobe.probes.graph_reading.flow import Flow, short_name
 from attnprobe.probes.graph_reading.masks import Mask, masks, users_mask
 from attnprobe.probes.graph_reading.results import Found, records, result
+from attnprobe.probes.graph_reading.sdpa_calls import sdpa_call
 from attnprobe.records import AttentionSite, Core, MaskSummary, Metric, Probe, ProbeResult, Subject
 
-LABELS = ("none", "all_visible", "causal", "window", "other")
+LABELS = ("none", "causal", "window", "other")
 _NOT_SEEN = "the values of its mask were not seen"
 
 METRICS = (
@@ -18,10 +19,10 @@ METRICS = (
         unit="1",
         level="site",
         exactness="exact",
-        method="Read from the values of the only mask: all_visible hides nothing, causal hides exactly the "
-        "keys after the query, window shows exactly one band. A mask with other values than visible and "
-        "hidden, and one that is made from an input (it may hide padding in another batch), is other; an [L, "
-        "S] plane that is itself an input is read.",
+        method="Read from the values of the only mask: causal hides exactly the keys after the query, window "
+        "shows exactly one band. A mask with other values than visible and hidden, one that hides nothing, "
+        "and one that is made from an input (it may hide padding in another batch), is other; an [L, S] "
+        "plane that is itself an input is read.",
         not_said="Whether the mask is needed: a flag of the kernel must express the pattern.",
         topic="structure",
         labels=LABELS,
@@ -41,7 +42,9 @@ def _run(subject: Subject) -> ProbeResult:
 def _label(flow: Flow, site: AttentionSite, core: Core) -> str:
     """One of LABELS, or why there is none."""
     if not core.mask_ops:
-        return _NOT_SEEN if site.visible_share is None else "none"
+        call = sdpa_call(flow, core)
+        has_mask = call is not None and call.mask is not None
+        return _NOT_SEEN if site.visible_share is None else "other" if has_mask else "none"
     found = list(masks(flow, core))
     if not found or _has_bias(flow, core):
         return "other"  # no flag stands for a position bias
@@ -68,11 +71,7 @@ def _depends_on_data(flow: Flow, mask: Mask) -> bool:
 
 def _pattern(mask: MaskSummary) -> str:
     q_len, kv_len = (mask.shape[-2], mask.shape[-1]) if len(mask.shape) > 1 else (1, mask.shape[-1])
-    if mask.is_dense_bias:
-        return "other"
-    if mask.visible_share == 1:
-        return "all_visible"
-    if q_len < 2 or q_len != kv_len:
+    if mask.is_dense_bias or q_len < 2 or q_len != kv_len:
         return "other"
     if mask.is_causal and _is_band(mask, None, 0):
         return "causal"

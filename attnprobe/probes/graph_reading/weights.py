@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from attnprobe.probes.counting.op_classes import op_class
 from attnprobe.probes.graph_reading.flow import Flow, short_name
 from attnprobe.records import Core, Op
 
@@ -34,8 +35,13 @@ def other_readers(flow: Flow, core: Core, *, after_softmax: bool = False) -> Ite
     }
     for number in sorted(made):
         for op in flow.readers(number):
-            if op.index not in own and short_name(op) != "detach":  # what autograd saves of a softmax
+            if op.index not in own and not _takes_no_numbers(op):
                 yield op
+
+
+def _takes_no_numbers(op: Op) -> bool:
+    """What autograd saves of a softmax, and what asks for a shape alone: the mask of a dropout."""
+    return short_name(op) == "detach" or op_class(op.name) == "free"
 
 
 def probability_storages(flow: Flow, core: Core) -> frozenset[int]:
