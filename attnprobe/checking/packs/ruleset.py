@@ -13,7 +13,8 @@ from attnprobe.records import Settings
 def ruleset_of(rules: Iterable[Rule], settings: Settings) -> str:
     """Hash of every rule's condition and options, and of the settings that change what fires.
 
-    Texts, tests and references are left out: a better sentence is no other rule.
+    Texts, tests and references are left out: a better sentence is no other rule. So is which rules are
+    chosen: a check of some of them is held against the same baseline.
 
     Returns:
         16 hex digits.
@@ -23,13 +24,6 @@ def ruleset_of(rules: Iterable[Rule], settings: Settings) -> str:
         for r in sorted(rules, key=lambda rule: rule.id)
     ]
     overrides = [[each.match, each.options, each.severity] for each in settings.overrides]
-    given = [
-        settings.select,
-        settings.deselect,
-        settings.preview,
-        settings.severity,
-        settings.options,
-        overrides,
-    ]
+    given = [settings.severity, settings.options, overrides]
     text = json.dumps([facts, given], sort_keys=True, default=dict)
     return sha256(text.encode()).hexdigest()[:16]

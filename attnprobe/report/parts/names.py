@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attnprobe.change_facts import CHANGE_FACTS, ChangeFact
 from attnprobe.records import Metric, Number, Scan
 from attnprobe.report.parts.catalogue import Text, Words, join, say, say_or, titles_in_chinese
 from attnprobe.report.parts.quantities import count, percent, quantity
@@ -29,8 +30,8 @@ def shown(scan: Scan, name: str, value: Number | None) -> str:
 
 
 def unit_of(scan: Scan, name: str) -> str:
-    """The unit of a metric; where the dictionary lacks it, what its name says."""
-    known: Metric | None = scan.metrics.get(name)
+    """The unit of a metric or of a fact about change; where neither is known, what its name says."""
+    known: Metric | ChangeFact | None = scan.metrics.get(name) or CHANGE_FACTS.get(name)
     if known:
         return known.unit
     if name.startswith("flops_"):
