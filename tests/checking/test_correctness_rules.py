@@ -1,4 +1,4 @@
-"""Every rule of correctness finds its fault however it is written, at its line, and healthy models nothing."""
+"""Every rule of correctness finds its fault at its line, however it is written; healthy models are silent."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import torch
 
 from attnprobe.records import Core, Number, Op, Ref
 from attnprobe.tracing.axes.algebra import axes_of
-from attnprobe.tracing.axes.labelling import short_name
+from attnprobe.tracing.axes.labelling import op_names, short_name
 from attnprobe.tracing.reading.lineage import Step
 from attnprobe.tracing.reading.scene import Scene
 from attnprobe.tracing.structuring.inside import Inside, insides, normalisations, parts_of
@@ -17,6 +17,9 @@ from attnprobe.tracing.structuring.inside import Inside, insides, normalisations
 MASK_VALUES = ("none", "overflows", "does not hide")
 _RANDOM = ("bernoulli", "rand", "native_dropout", "uniform", "normal", "exponential")
 _ZEROES = frozenset({"mul", "masked_fill", "where"})
+_MAKES_VALUES = op_names(  # whose numbers are values of what they make, not places in it
+    "mul add sub rsub full full_like new_full fill where masked_fill scalar_tensor _to_copy lift_fresh",
+)
 _SUMS = ("sum", "linalg_vector_norm", "norm")
 _FARTHEST = 40
 _WEAK = 5.0  # a replaced score of a size that scores have themselves
@@ -171,6 +174,8 @@ def fill_of(scene: Scene, step: Step) -> float | None:
 
 def _overflows(scene: Scene, op: Op) -> bool:
     """Whether a finite number of an op is beyond the range of the dtype that it makes."""
+    if short_name(op.name).rstrip("_") not in _MAKES_VALUES:
+        return False
     made = next((scene.tensors[t] for t in op.outputs), None)
     dtype = getattr(torch, made.dtype, None) if made is not None else None
     if made is None or not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:

@@ -55,7 +55,7 @@ class MaskUnused(Projections):
 
 
 class QueriesHidden(Projections):
-    """The mask lies along the queries: padded rows are hidden, padded keys are not, so that no line hides keys."""
+    """The mask lies along the queries: padded rows are hidden; no line hides keys."""
 
     def forward(self, x: Tensor, attention_mask: Tensor) -> Tensor:
         query, key, value = self.heads(x)

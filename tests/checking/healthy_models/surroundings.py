@@ -61,7 +61,7 @@ class Gated(PostNorm):
 
 
 class ReZero(PostNorm):
-    """No normalisation, but a learned scale that starts at zero (Bachlechner et al. 2020, arXiv:2003.04887)."""
+    """No norm, but a learned scale, from zero on (Bachlechner et al. 2020, arXiv:2003.04887)."""
 
     def __init__(self) -> None:
         super().__init__()
