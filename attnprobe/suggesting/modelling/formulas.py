@@ -69,7 +69,7 @@ def parsed(text: str) -> ast.expr:
 
 _ALLOWED = (
     *(ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Call, ast.Name, ast.Constant, ast.Load),
-    *(ast.operator, ast.unaryop, ast.boolop, ast.cmpop),
+    *(*_BINARY, *_COMPARISONS, ast.Not, ast.USub, ast.And, ast.Or),
 )
 
 
