@@ -11,6 +11,7 @@
         ModelArgumentsError   3   the entry needs arguments that nobody can guess
       ModelError              3   the user's model raised while it was built or run
       ShapeError              3   shapes do not fit a mechanism
+      MaskError               3   a mask asks a mechanism for what it cannot honour
       WorkerError             3   the process that ran the model died, hung or ran out of memory
       InternalError           4   our own bug
 
@@ -101,6 +102,13 @@ class ShapeError(AttnprobeError):
 
     exit_code = 3
     code = "E-SHAPE"
+
+
+class MaskError(AttnprobeError):
+    """A mask asks a mechanism for what it cannot honour."""
+
+    exit_code = 3
+    code = "E-MASK"
 
 
 class WorkerError(AttnprobeError):

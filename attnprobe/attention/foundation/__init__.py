@@ -1,0 +1,1 @@
+"""What all mechanisms stand on: masks, cores, modules, caches."""
