@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from attnprobe.commands.checking.measuring import without_idle_probes
 from attnprobe.commands.checking.options import gate_options, rule_options
 from attnprobe.commands.checking.settings import language_of, settings_of
 from attnprobe.commands.checking.verdict import conclude
@@ -68,8 +69,9 @@ def command(session: Session, /, names: tuple[str, ...], outputs: tuple[str, ...
     settings = settings_of(given)
     requested = parse_outputs(outputs, formats)
     check_outputs(requested, sources=[path for name in names for path in sources_of(name, given)])
-    prepare(settings)  # a rule or a setting that is wrong ends the run now, not after the scans
-    with _compared(session, names, given, settings) as both:
+    rules, checked = prepare(settings)  # what is wrong with them ends the run now, not after the scans
+    asked = without_idle_probes(configured(given, settings.scan), rules, checked)
+    with _compared(session, names, asked, settings) as both:
         judged = judge(
             both.head,
             settings,
@@ -97,7 +99,7 @@ class _Compared:
 
 
 def _compared(
-    session: Session, names: tuple[str, ...], given: dict[str, Any], settings: Settings
+    session: Session, names: tuple[str, ...], given: Mapping[str, Any], settings: Settings
 ) -> AbstractContextManager[_Compared]:
     """Two saved scans, or two versions that are scanned; a revision's files last as long as the context."""
     if given["base"] is None:
@@ -113,7 +115,7 @@ def _compared(
     return _revisions(target, session, given, settings)
 
 
-def _saved(names: tuple[str, ...], given: dict[str, Any]) -> _Compared:
+def _saved(names: tuple[str, ...], given: Mapping[str, Any]) -> _Compared:
     if len(names) != 2:
         raise UsageError(
             f"diff needs two saved scans, or --base; it got {len(names)} name{'s' * (len(names) != 1)}",
@@ -130,13 +132,12 @@ def _saved(names: tuple[str, ...], given: dict[str, Any]) -> _Compared:
 
 @contextmanager
 def _revisions(
-    target: str, session: Session, given: dict[str, Any], settings: Settings
+    target: str, session: Session, given: Mapping[str, Any], settings: Settings
 ) -> Iterator[_Compared]:
     from attnprobe.commands.revisions.scanning import Scanner, scan_both, time_both
     from attnprobe.commands.revisions.versions import versions_of
 
-    asked = configured(given, settings.scan)
-    scanner = Scanner(options_of(target, asked), limits_of(asked), session, tuple(asked["passed_names"]))
+    scanner = Scanner(options_of(target, given), limits_of(given), session, tuple(given["passed_names"]))
     with versions_of(given["base"], given["head"], from_merge_base=given["merge_base"]) as (base, head):
         before, after = scan_both(scanner, base, head)
         times: tuple[PairedTimes, ...] = ()
@@ -153,7 +154,7 @@ def _revisions(
         )
 
 
-def _pairs(given: dict[str, Any], settings: Settings) -> int:
+def _pairs(given: Mapping[str, Any], settings: Settings) -> int:
     """How many pairs of runs; 0: times are not compared."""
     asked = [budget.runs for budget in settings.budgets if budget.is_paired]
     if given["timing"] == "off" or (given["timing"] is None and not asked):
