@@ -41,6 +41,7 @@ class Attention(nn.Module):
             nn.init.normal_(projection.weight, std=0.2)
         positions = torch.arange(SEQ_LEN)
         distance = (positions[None] - positions[:, None]).abs()  # [S, S]
+        self.is_biased = any(slopes)
         self.register_buffer("bias", -torch.tensor(slopes)[:, None, None] * distance, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:  # [B, S, E] -> [B, S, E]
@@ -49,7 +50,8 @@ class Attention(nn.Module):
             projection(read).unflatten(-1, (NUM_HEADS, HEAD_DIM)).transpose(1, 2)  # [B, H, S, D]
             for projection in (self.q_proj, self.k_proj, self.v_proj)
         )
-        mask = self.bias if bool(self.bias.any()) else None
+        length = x.shape[1]
+        mask = self.bias[:, :length, :length] if self.is_biased else None
         output = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         return x + self.o_proj(output.transpose(1, 2).flatten(2))
 

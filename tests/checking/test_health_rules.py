@@ -148,7 +148,7 @@ def test_a_window_is_suggested_as_wide_as_was_measured() -> None:
     found = findings(scanned(Plan(bias=distance)))
     (finding,) = [each for each in found if each.rule == "AP507"]
     (suggestion,) = finding.suggestions
-    assert (suggestion.name, suggestion.options) == ("sliding_window", {"window_size": 8})
+    assert (suggestion.name, suggestion.options) == ("sliding_window", {"window_size": 17})  # 8 to either side
 
 
 # ── a trained encoder, and what is planted into it ───────────────────────────────────────────────
