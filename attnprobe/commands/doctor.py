@@ -40,7 +40,25 @@ def command() -> None:
         note = f" ({feature.note})" if feature.note else ""
         click.echo(f"  {'yes' if feature.is_available else 'no':<4} {feature.name}{note}")
     click.echo(f"  memory limit now: {default_memory_bytes() / 2**30:.1f} GiB")
+    _report_rules()
     _report_machine(_machine())
+
+
+def _report_rules() -> None:
+    """How many rules each pack has.
+
+    Raises:
+        RuleError: A rule file cannot be read.
+    """
+    from attnprobe.checking.packs import installed
+
+    rules, faults = installed()
+    click.echo("Rules")
+    for name in dict.fromkeys(rule.pack for rule in rules):
+        own = [rule for rule in rules if rule.pack == name]
+        click.echo(f"  {visible(name):<14} {visible(own[0].pack_version)} ({len(own)} rules)")
+    if faults:
+        raise faults[0]
 
 
 def _machine() -> Any:

@@ -45,3 +45,12 @@ def test_every_file_of_a_discovered_folder_defines_its_object(folder: Discovered
             )
         } | {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
         assert folder.attribute in defined, path
+
+
+def test_rules_are_listed_with_their_titles_and_files(attnprobe: Attnprobe) -> None:
+    listed = attnprobe("catalog").stdout.splitlines()
+    place = next(place for place, line in enumerate(listed) if line.startswith("  AP001-not-traced "))
+    assert listed[place].endswith("Parts of the model that were not seen")
+    assert listed[place + 1].strip() == "rules/core/AP001-not-traced.yaml"
+    files = list((ROOT / "rules").rglob("*.yaml"))
+    assert f"Rules ({len(files)})" in listed

@@ -86,6 +86,13 @@ def test_every_fault_is_printed_and_the_exit_code_is_2(attnprobe: Attnprobe, tmp
     assert "error[E-RULE] 2 faults in rule files" in ran.stderr
 
 
+def test_an_id_of_ours_is_refused(attnprobe: Attnprobe, tmp_path: Path) -> None:
+    written(tmp_path, ("id: ACME001", "id: AP001"), name="AP001-long-sequences.yaml")
+    ran = attnprobe("rules", "validate", "AP001-long-sequences.yaml")
+    assert ran.exit_code == 2
+    assert "two rules are called 'AP001': rules/core/AP001-not-traced.yaml and AP001-long" in ran.stdout
+
+
 def test_a_file_that_is_not_there_is_an_error(attnprobe: Attnprobe) -> None:
     assert attnprobe("rules", "validate", "nothing.yaml").exit_code == 2
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from attnprobe.checking.evaluating.cards import card_of
 from attnprobe.checking.evaluating.choosing import Options, chosen
 from attnprobe.checking.evaluating.facts import ScanFacts
-from attnprobe.checking.evaluating.findings import Hit, findings_of
+from attnprobe.checking.evaluating.findings import findings_of
 from attnprobe.checking.evaluating.looking import RANDOM, Look, look
+from attnprobe.checking.evaluating.places import Hit
 from attnprobe.checking.evaluating.subjects import Subject
 from attnprobe.checking.packs import Rule
-from attnprobe.checking.packs.placeholders import placeholders
+from attnprobe.checking.packs.placeholders import fact_named, placeholders
 from attnprobe.errors import SettingsError
 from attnprobe.records import Finding, Outcome, RuleCard, RuleOutcome, Scan, Settings, Text
 
@@ -106,8 +107,9 @@ def names_of(rule: Rule) -> set[str]:
     """Every fact that a rule may ask for."""
     said = (name for name, _ in placeholders(rule.message["en"]))
     asked = (name for each in rule.expressions for name in each.names)
+    filled = (fact_named(value) for each in rule.suggest for value in each.options.values())
     needed = ("data",) if rule.needs_data else ()
-    return {*rule.requires, *asked, *said, *needed, *(each.name for each in rule.evidence)}
+    return {*rule.requires, *asked, *said, *filled, *needed, *(each.name for each in rule.evidence)}
 
 
 def _asks_heads(rule: Rule) -> bool:

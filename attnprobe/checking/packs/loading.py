@@ -74,7 +74,10 @@ def load_file(path: Path) -> Rule:
 
 
 def check_paths(paths: Iterable[Path]) -> tuple[tuple[Rule, ...], tuple[RuleError, ...]]:
-    """Files and folders that need not be installed: what can be used of them, and every fault."""
+    """Files and folders that need not be installed: what can be used of them, and every fault.
+
+    An id or name that an installed rule of another file has is a fault too.
+    """
     rules: list[Rule] = []
     faults: list[RuleError] = []
     for path in paths:
@@ -89,8 +92,10 @@ def check_paths(paths: Iterable[Path]) -> tuple[tuple[Rule, ...], tuple[RuleErro
                 rules.append(_read(file, shown, pack))
             except RuleError as error:
                 faults.append(error)
+    here = {Path(rule.path).resolve() for rule in rules}
+    others = [rule for rule in installed()[0] if Path(rule.path).resolve() not in here]
     try:
-        _check_unique(rules)
+        _check_unique((*others, *rules))
     except RuleError as error:
         faults.append(error)
     return tuple(rules), tuple(faults)

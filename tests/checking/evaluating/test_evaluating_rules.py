@@ -160,6 +160,35 @@ def test_a_group_is_looked_at_as_one(tmp_path: Path) -> None:
     assert found.outcomes[0].subjects == 1
 
 
+def test_a_site_whose_heads_are_counted_names_those_heads(tmp_path: Path) -> None:
+    given = rule(tmp_path, ("when: core", "when: share(sink_mass > 0.5) >= 0.5 and core"))
+    sites = (site(0, {"core_flops_share": 0.5}, heads={"sink_mass": (0.4, 0.6)}),)
+    (finding,) = evaluate(scan_of(*sites), (given,), ALL).findings
+    assert finding.heads == (1,)
+    assert finding.formula == "0.5 >= 0.5 and 0.5 > 0.25 and (4096 >= 2048)"
+
+
+def test_the_whole_model_is_named_in_the_language_of_the_message(tmp_path: Path) -> None:
+    given = rule(
+        tmp_path,
+        ("level: site", "level: model"),
+        ("requires: [core_flops_share]\n", ""),
+        ("core_flops_share > opt_share and kv_len >= opt_min_len", "seq_len > opt_share + opt_min_len"),
+        ("metric: core_flops_share", "metric: seq_len"),
+        ("{site}: {core_flops_share:pct} at {kv_len:int}", "{where}: {seq_len:int}"),
+        ("{site}：{kv_len:int} 时 {core_flops_share:pct}", "{where}：{seq_len:int}"),
+        ("core_flops_share: 0.26, kv_len: 2048", "seq_len: 5000"),
+        ("core_flops_share: 0.25, kv_len: 2048", "seq_len: 10"),
+    )
+    scan = scan_of()
+    (finding,) = evaluate(
+        replace(scan, workload=replace(scan.workload, seq_len=4096)), (given,), ALL
+    ).findings
+    assert finding.messages == {"en": "the model: 4,096", "zh": "模型：4,096"}
+    assert finding.formula == "4096 > 0.25 + 2048"
+    assert finding.limits == (Limit(metric="seq_len", comparison=">", limit=2048.25, want="lower"),)
+
+
 def test_what_was_not_measured_is_told_with_the_probes_reason(tmp_path: Path) -> None:
     missing = NotMeasured(metric="core_flops_share", site="h.0.attn", reason="no formula")
     seen = outcome(scan_of(site(0, {}), missing=(missing,)), rule(tmp_path))
