@@ -91,6 +91,6 @@ class Attention(nn.Module):
 
 
 def _default_core() -> Core:
-    from attnprobe.attention.sdpa import ScaledDotProduct
+    from attnprobe.attention.sdpa import Sdpa
 
-    return ScaledDotProduct()
+    return Sdpa()
