@@ -14,7 +14,7 @@ _NORMALISATIONS = op_names(
     "native_layer_norm native_group_norm native_batch_norm _native_batch_norm_legit cudnn_batch_norm",
     "_native_batch_norm_legit_no_training _fused_rms_norm batch_norm layer_norm rms_norm group_norm",
 )
-_PARTS_OF_NORMALISATIONS = op_names("rsqrt var var_mean linalg_vector_norm norm std")
+_PARTS_OF_NORMALISATIONS = op_names("rsqrt sqrt var var_mean linalg_vector_norm norm std")
 _PASSING = _VIEWS | op_names(
     "native_dropout dropout mul div bernoulli cat concat stack copy_ index_put_ slice select index roll",
     "masked_fill where constant_pad_nd expand split split_with_sizes unbind index_select flip sigmoid",
