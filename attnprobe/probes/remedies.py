@@ -44,6 +44,7 @@ _OF_MODEL = (
     "query_key_gradient_factor",
     "value_output_gradient_factor",
     "largest_logit",
+    "largest_positive_logit",
 )
 _AT_LAST = ("mean_token_cosine",)  # read at the last site of the largest group
 _OF_STEPS = ("largest_descent_step", "descent_loss_change")

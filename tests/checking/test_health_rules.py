@@ -148,7 +148,29 @@ def test_a_window_is_suggested_as_wide_as_was_measured() -> None:
     found = findings(scanned(Plan(bias=distance)))
     (finding,) = [each for each in found if each.rule == "AP507"]
     (suggestion,) = finding.suggestions
-    assert (suggestion.name, suggestion.options) == ("sliding_window", {"window_size": 17})  # 8 to either side
+    assert (suggestion.name, suggestion.options) == (
+        "sliding_window",
+        {"window_size": 17},
+    )  # 8 to either side
+
+
+def test_what_a_remedy_did_on_a_copy_is_told_with_the_finding() -> None:
+    scan = attnprobe.scan(
+        Stack(Plan(layers=4, deviation=0.8)).eval(),
+        token_ids(),
+        copy_loss,
+        probes=(*probes(), "remedies", "gradient_batches"),
+        device="cpu",
+    )
+    judged = attnprobe.check(scan, select=["AP404"])
+    (finding,) = judged.findings
+    (saving,) = [each for each in finding.savings if each.remedy == "xavier-init"]
+    # Xavier for 64 x 64: a deviation of 0.125 in place of 0.8, (0.125 / 0.8)² of the scores.
+    before = scan.totals["largest_positive_logit"]
+    assert before is not None
+    assert (saving.metric, saving.status) == ("largest_positive_logit", "measured")
+    assert before - saving.amount == pytest.approx(before * (0.125 / 0.8) ** 2, rel=1.5)
+    assert before > 100 > 30 > before - saving.amount
 
 
 # ── a trained encoder, and what is planted into it ───────────────────────────────────────────────
