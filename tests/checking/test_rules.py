@@ -7,6 +7,7 @@ import pytest
 from attnprobe.checking.evaluating.testing import fault_of_facts, fault_on_sample
 from attnprobe.checking.packs import FactsTest, ModelTest, Rule, load_rules
 from attnprobe.checking.packs.placeholders import placeholders
+from attnprobe.commands.explaining.replacements import replacements
 from tests.checking.sample_scans import scan_of
 
 RULES = load_rules()
@@ -41,6 +42,12 @@ def test_a_rule_is_tested_where_it_fires_and_where_it_is_silent(rule: Rule) -> N
 def test_a_rule_of_ours_lies_in_its_file(rule: Rule) -> None:
     assert rule.origin.endswith(f"/{rule.id}-{rule.name}.yaml")
     assert rule.pack == "core"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=_id)
+def test_a_rule_offers_attentions_that_there_are(rule: Rule) -> None:
+    offered = {each.name for each in rule.suggest if not each.change}
+    assert offered <= replacements().keys()
 
 
 @pytest.mark.parametrize(("rule", "test"), FACTS, ids=_id)

@@ -176,3 +176,17 @@ def test_text_of_a_pack_is_text_in_every_form() -> None:
     assert "<script>" not in as_markdown(explanation)
     assert "[a](" not in as_markdown(explanation)
     assert json.loads(as_json(explanation))["title"] == hostile
+
+
+@pytest.mark.parametrize(
+    ("language", "title"), [("en", "Sliding-window attention"), ("zh", "滑动窗口注意力")]
+)
+def test_a_built_in_attention_is_explained(language: str, title: str, attnprobe: Attnprobe) -> None:
+    said = attnprobe("explain", "sliding_window", "--lang", language).stdout
+    assert said.startswith(f"sliding_window: {title}\n")
+    assert "window_size = 1024" in said
+    assert "arXiv:2004.05150" in said
+
+
+def test_a_built_in_attention_is_found_by_its_other_names(attnprobe: Attnprobe) -> None:
+    assert attnprobe("explain", "gqa").stdout == attnprobe("explain", "grouped_query").stdout

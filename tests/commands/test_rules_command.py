@@ -86,6 +86,13 @@ def test_every_fault_is_printed_and_the_exit_code_is_2(attnprobe: Attnprobe, tmp
     assert "error[E-RULE] 2 faults in rule files" in ran.stderr
 
 
+def test_an_attention_that_nobody_has_is_a_fault(attnprobe: Attnprobe, tmp_path: Path) -> None:
+    written(tmp_path, ("replacement: sliding_window", "replacement: sliding_windows"))
+    ran = attnprobe("rules", "validate", "ACME001-long-sequences.yaml")
+    assert ran.exit_code == 2
+    assert "no built-in attention is named 'sliding_windows'; did you mean 'sliding_window'?" in ran.stdout
+
+
 def test_an_id_of_ours_is_refused(attnprobe: Attnprobe, tmp_path: Path) -> None:
     written(tmp_path, ("id: ACME001", "id: AP001"), name="AP001-long-sequences.yaml")
     ran = attnprobe("rules", "validate", "AP001-long-sequences.yaml")

@@ -1,19 +1,16 @@
-"""What a name stands for: an error code, a metric, or a rule by its id or name."""
+"""What a name stands for: an error code, a metric, a rule by its id or name, or a built-in attention."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from attnprobe.commands.explaining.explanation import Explanation
+from attnprobe.commands.explaining.of_replacement import of_replacement
 from attnprobe.commands.explaining.of_rule import of_rule
+from attnprobe.commands.explaining.replacements import replacements
 from attnprobe.dictionary import Entry, facts
 from attnprobe.errors import AttnprobeError, UsageError
-from attnprobe.registry import Plugin, discover
-
-if TYPE_CHECKING:
-    from attnprobe.records import Replacement
 
 
 def codes() -> Mapping[str, type[AttnprobeError]]:
@@ -35,26 +32,22 @@ def explained(name: str, language: str, metrics: Mapping[str, Entry]) -> Explana
     from attnprobe.checking.packs import installed, nearest_rule
 
     rules, _ = installed()
+    built_in = replacements()
     for rule in rules:
         if name.upper() == rule.id or name.lower() == rule.name:
             known = {key: entry.metric for key, entry in metrics.items()}
-            return of_rule(rule, language, known, _replacements())
+            return of_rule(rule, language, known, built_in)
+    if name.lower() in built_in:
+        return of_replacement(built_in[name.lower()], language)
     raise UsageError(
-        f"nothing is named '{name}'{nearest_rule(name, rules, (*metrics, *codes()))}",
-        hint="`attnprobe explain` without a name lists all metrics, rules and error codes.",
+        f"nothing is named '{name}'{nearest_rule(name, rules, (*metrics, *built_in, *codes()))}",
+        hint="`attnprobe explain` without a name lists everything that has one.",
     )
 
 
 def _of_error(cls: type[AttnprobeError]) -> Explanation:
     text = inspect.cleandoc(cls.__doc__ or "").split("\n\n", 1)[0]
     return Explanation(name=cls.code, title=text, rows={"Exit code": str(cls.exit_code)})
-
-
-def _replacements() -> Mapping[str, Replacement]:
-    found: Mapping[str, Plugin[Replacement]] = discover(
-        "attnprobe.suggesting", "replacement", group="attnprobe.replacements"
-    )
-    return {name: plugin.value for name, plugin in found.items()}
 
 
 def _family(cls: type[AttnprobeError]) -> tuple[type[AttnprobeError], ...]:

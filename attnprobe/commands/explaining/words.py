@@ -41,6 +41,11 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "reason": "why this is fine here",
         "references": "References",
         "since": "Since",
+        "safety": "Safety",
+        "risk": "Risk",
+        "aliases": "Also",
+        "fits": "Where it fits",
+        "costs": "What it costs afterwards",
     },
     "zh": {
         "colon": "：",
@@ -78,5 +83,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "reason": "此处可以接受的理由",
         "references": "参考文献",
         "since": "起始版本",
+        "safety": "安全性",
+        "risk": "风险",
+        "aliases": "别名",
+        "fits": "适用之处",
+        "costs": "替换后的开销",
     },
 }

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from attnprobe.commands.explaining.replacements import replacements
 from attnprobe.commands.terminal.failure import visible
 from attnprobe.commands.terminal.session import session_options
 from attnprobe.errors import RuleError
+from attnprobe.registry import nearest
+
+if TYPE_CHECKING:
+    from attnprobe.checking.packs import Rule
 
 
 @click.command(
@@ -27,10 +34,23 @@ def validate(paths: tuple[Path, ...]) -> None:
     from attnprobe.checking.packs import check_paths
 
     rules, faults = check_paths(paths)
+    faults = (*faults, *_unknown_replacements(rules))
     print_faults(faults)
     click.echo(f"{len(rules)} {'rule is' if len(rules) == 1 else 'rules are'} right")
     if faults:
         raise RuleError(f"{len(faults)} {'fault' if len(faults) == 1 else 'faults'} in rule files")
+
+
+def _unknown_replacements(rules: Iterable[Rule]) -> Iterator[RuleError]:
+    """A built-in attention that a rule offers and nobody has."""
+    known = replacements()
+    for rule in rules:
+        for each in rule.suggest:
+            if not each.change and each.name not in known:
+                yield RuleError(
+                    f"{rule.origin}: no built-in attention is named '{each.name}'{nearest(each.name, known)}",
+                    hint="`attnprobe explain` without a name lists them.",
+                )
 
 
 def print_faults(faults: tuple[RuleError, ...]) -> None:
