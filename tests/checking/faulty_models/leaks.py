@@ -68,6 +68,13 @@ class NormalisedOverTokens(Causal):
         return super().forward(x - x.mean(1, keepdim=True))
 
 
+class ShiftedTheWrongWay(Causal):
+    """Every token meets the next one instead of the one before."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x + F.pad(x[:, 1:], (0, 0, 0, 1)))
+
+
 class SequenceExpectedFirst(nn.Module):
     """batch_first was forgotten: samples attend to samples."""
 
@@ -86,6 +93,18 @@ class SoftmaxOverSamples(Projections):
         return self.merged(weights @ value)
 
 
+class PermutedToBatch(Projections):
+    """[B, S, H, D] permuted to [H, S, B, D]: the kernel takes samples for tokens."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        shape = (*x.shape[:2], NUM_HEADS, HEAD_DIM)
+        query, key, value = (
+            p(x).view(shape).permute(2, 1, 0, 3) for p in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        output = F.scaled_dot_product_attention(query, key, value)  # AP107
+        return self.o_proj(output.permute(2, 1, 0, 3).flatten(2))
+
+
 class SamplesAsTokens(Projections):
     """One long sequence of all samples: which rows are whose cannot be told, so the model is named."""
 
@@ -100,6 +119,13 @@ class CentredOverSamples(Projections):
         return self.merged(F.scaled_dot_product_attention(*self.heads(x - x.mean(0))))
 
 
+class NormalisedOverSamples(Projections):
+    """F.normalize with the wrong dim."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.merged(F.scaled_dot_product_attention(*self.heads(F.normalize(x, dim=0))))
+
+
 CASES = {
     "one_too_many": Case(OneTooMany, causal=True),
     "forgotten_in_one_layer": Case(Forgotten, lambda: Text(Causal(), Forgotten(), Causal())),
@@ -109,6 +135,9 @@ CASES = {
     "looks_ahead": Case(LooksAhead, of_model=("AP116",)),
     "normalised_over_tokens": Case(NormalisedOverTokens, of_model=("AP116",)),
     "sequence_expected_first": Case(SequenceExpectedFirst),
+    "shifted_the_wrong_way": Case(ShiftedTheWrongWay, of_model=("AP116",)),
+    "permuted_to_batch": Case(PermutedToBatch),
+    "normalised_over_samples": Case(NormalisedOverSamples, of_model=("AP117",)),
     "softmax_over_samples": Case(SoftmaxOverSamples),
     "samples_as_tokens": Case(SamplesAsTokens, of_model=("AP117",)),
     "centred_over_samples": Case(CentredOverSamples, of_model=("AP117",)),
