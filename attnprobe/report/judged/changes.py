@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from attnprobe.records import Change, Number, Scan
 from attnprobe.report.parts.catalogue import Text, Words, join, say
 from attnprobe.report.parts.names import metric_title, shown, signed_percent
@@ -17,6 +19,9 @@ _SIGNS = {
     "not_comparable": "?",
 }
 
+_JUDGED = ("better", "worse", "added", "removed")
+_MERELY_CHANGED = 3
+
 
 def of_kind(scan: Scan, kind: str) -> tuple[Change, ...]:
     """The changes of totals, of sites, or of findings; none where nothing was compared."""
@@ -31,6 +36,18 @@ def is_news(change: Change) -> bool:
 def comparable_totals(scan: Scan) -> tuple[Change, ...]:
     """Totals that can be compared, as the comparison orders them."""
     return tuple(each for each in of_kind(scan, "total") if each.verdict != "not_comparable")
+
+
+def telling(totals: Iterable[Change], *, first: Collection[str]) -> tuple[Change, ...]:
+    """What a reader always asks for, what got better or worse, and the largest of what merely changed."""
+    known = tuple(totals)
+    asked = [each for each in known if each.name in first]
+    others = [each for each in known if is_news(each) and each.name not in first]
+    judged = [each for each in others if each.verdict in _JUDGED]
+    changed = sorted(
+        (each for each in others if each.verdict not in _JUDGED), key=lambda each: -abs(each.relative or 0)
+    )
+    return (*asked, *judged, *changed[:_MERELY_CHANGED])
 
 
 def value(scan: Scan, change: Change, number: Number | str | None) -> Words:

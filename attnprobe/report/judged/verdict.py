@@ -13,7 +13,7 @@ from attnprobe.report.parts.findings import severities
 from attnprobe.report.parts.names import metric_title
 from attnprobe.report.parts.safe_text import safe
 
-METRICS_SHOWN = 6
+METRICS_SHOWN = 3
 
 
 def word(scan: Scan) -> Text:

@@ -25,21 +25,14 @@ def table(scan: Scan, language: str) -> str:
 def _compared(scan: Scan, language: str) -> str:
     found = scan.comparison
     assert found is not None
-    chosen = _chosen(scan)
-    rows = [_row(scan, change, language) for change in chosen[:ROWS_SHOWN]]
+    totals = changes.comparable_totals(scan)
+    first = {budget.metric for budget in scan.budgets} | set(ALWAYS)
+    chosen = changes.telling(totals, first=first)[:ROWS_SHOWN]
+    rows = [_row(scan, change, language) for change in chosen]
     head = ("", *(code(shown_side(name), in_table=True) for name in (found.base, found.head)), "Δ")
-    more = len(chosen) - ROWS_SHOWN
+    more = sum(map(changes.is_news, totals)) - sum(map(changes.is_news, chosen))
     note = prose(told(say("gate.more_changed", count=more), language)) if more > 0 else ""
     return "\n\n".join(part for part in (_drawn(head, rows), note) if part)
-
-
-def _chosen(scan: Scan) -> Sequence[Change]:
-    """What has a budget, what a reader always asks for, then what changed."""
-    totals = changes.comparable_totals(scan)
-    with_budget = {budget.metric for budget in scan.budgets}
-    wanted = [each for each in totals if each.name in with_budget or each.name in ALWAYS]
-    changed = [each for each in totals if changes.is_news(each) and each not in wanted]
-    return [*wanted, *changed]
 
 
 def _row(scan: Scan, change: Change, language: str) -> tuple[str, ...]:

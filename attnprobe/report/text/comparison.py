@@ -26,8 +26,10 @@ def comparison_lines(scan: Scan, voice: Voice) -> Iterator[RenderableType]:
     """Totals, sites and findings; what is the same is only counted."""
     if scan.comparison is None:
         return
-    wanted, same = _chosen(scan)
-    rows, more = wanted[:ROWS_SHOWN], len(wanted) - ROWS_SHOWN
+    totals = changes.comparable_totals(scan)
+    rows = changes.telling(totals, first=ALWAYS)[:ROWS_SHOWN]
+    same = sum(not changes.is_news(each) for each in totals)
+    more = sum(map(changes.is_news, totals)) - sum(map(changes.is_news, rows))
     if rows:
         yield _stacked(scan, voice, rows) if voice.is_narrow else _side_by_side(scan, voice, rows)
     rest = [say("gate.more_changed", count=more)] if more > 0 else []
@@ -37,13 +39,6 @@ def comparison_lines(scan: Scan, voice: Voice) -> Iterator[RenderableType]:
     for key, kind in (("gate.sites", "site"), ("gate.findings", "finding")):
         yield from _listed(scan, voice, key, kind)
     yield from _obstacles(scan, voice)
-
-
-def _chosen(scan: Scan) -> tuple[Sequence[Change], int]:
-    """What a reader always asks for and what changed; and how many numbers did not."""
-    totals = changes.comparable_totals(scan)
-    wanted = [each for each in totals if each.name in ALWAYS or changes.is_news(each)]
-    return wanted, len(totals) - len(wanted)
 
 
 def _side_by_side(scan: Scan, voice: Voice, rows: Sequence[Change]) -> RenderableType:
