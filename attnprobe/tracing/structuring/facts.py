@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from attnprobe.records import AttentionSite, Core, Location, Number, Stream
 from attnprobe.tracing.reading.scene import Scene
@@ -18,6 +19,7 @@ from attnprobe.tracing.structuring.surrounding import has_normalisation, has_res
 
 Facts = Mapping[str, Number | str]
 _NO_PRODUCTS = "it is no attention of queries, keys and values"
+_TRAINS = "the scan ran in training mode"
 _WITHOUT_PRODUCTS = ("channel", "spatial", "external")
 
 
@@ -31,8 +33,16 @@ def structures(
 ) -> tuple[tuple[AttentionSite, ...], tuple[Facts, ...]]:
     """The sites with their lines, and what is known of the code of each."""
     together = list(zip(cores, sites, streams, strict=True))
-    placed = tuple(replace(site, lines=_lines(scene, core, site.module)) for core, site, _ in together)
+    placed = tuple(replace(site, lines=_lines_if_any(scene, core, site.module)) for core, site, _ in together)
     return placed, tuple(_facts(scene, *each, train=train) for each in together)
+
+
+def _lines_if_any(scene: Scene, core: Core, module: str) -> dict[str, Location]:
+    """None of them where they cannot be told: that must not end a scan."""
+    try:
+        return _lines(scene, core, module)
+    except Exception:
+        return {}
 
 
 def _lines(scene: Scene, core: Core, module: str) -> dict[str, Location]:
@@ -50,13 +60,6 @@ def _lines(scene: Scene, core: Core, module: str) -> dict[str, Location]:
 
 
 def _facts(scene: Scene, core: Core, site: AttentionSite, stream: Stream, *, train: bool) -> Facts:
-    dropped = dropout_op(scene, core, site.module)
-    found: dict[str, Number | str] = {
-        "eval_dropout": "the scan ran in training mode" if train else dropped[1] if dropped else 0,
-        "has_residual": has_residual(stream),
-        "has_normalisation": has_normalisation(scene, core, stream),
-        "unregistered_parameters": len(unregistered(scene, core, site.module)),
-    }
     of_products = {
         "unscaled_scores": unscaled_scores,
         "softmax_over_queries": softmax_over_queries,
@@ -65,6 +68,27 @@ def _facts(scene: Scene, core: Core, site: AttentionSite, stream: Stream, *, tra
         "mask_value_unsafe": mask_value_unsafe,
         "scrambled_heads": scrambled_heads,
     }
-    for name, read in of_products.items():
-        found[name] = _NO_PRODUCTS if core.role in _WITHOUT_PRODUCTS else read(scene, core)
-    return found
+    has_products = core.role not in _WITHOUT_PRODUCTS
+    return {
+        "eval_dropout": _TRAINS if train else _known(lambda: _dropout(scene, core, site.module)),
+        "has_residual": has_residual(stream),
+        "has_normalisation": _known(lambda: has_normalisation(scene, core, stream)),
+        "unregistered_parameters": _known(lambda: len(unregistered(scene, core, site.module))),
+        **{
+            name: _known(partial(read, scene, core)) if has_products else _NO_PRODUCTS
+            for name, read in of_products.items()
+        },
+    }
+
+
+def _dropout(scene: Scene, core: Core, module: str) -> Number:
+    found = dropout_op(scene, core, module)
+    return 0 if found is None else found[1]
+
+
+def _known(read: Callable[[], Number | str]) -> Number | str:
+    """A fact; where reading it fails, that is why it is not known, and the scan goes on."""
+    try:
+        return read()
+    except Exception as error:
+        return f"it could not be read: {type(error).__name__}: {str(error)[:200]}"
