@@ -30,24 +30,23 @@ METRICS = (
 def _run(subject: Subject) -> ProbeResult:
     trace = subject.trace
     flow = Flow(trace)
-    used, kept = flow.used(), flow.kept()
     values: dict[str, Found] = {}
     for site, core in zip(trace.sites, trace.cores, strict=True):
         if core.kernel == UNFUSED and core.normaliser == "softmax":
             parts = core.parts or (core,)
-            values[site.id] = int(any(_is_waste(flow, part, used, kept) for part in parts))
+            values[site.id] = int(any(_is_waste(flow, part) for part in parts))
         else:
             values[site.id] = 0  # a fused kernel hands out no weights
     return result(records("unused_weights_returned", values))
 
 
-def _is_waste(flow: Flow, core: Core, used: frozenset[int], kept: frozenset[int]) -> bool:
+def _is_waste(flow: Flow, core: Core) -> bool:
     if not softmax_ops(flow, core):
         return False
     extra = list(other_readers(flow, core, after_softmax=True))
     if not extra:
         return False
-    return not any(op.index in used or _outlives(flow, op, kept) for op in _behind(flow, extra))
+    return not any(op.index in flow.used or _outlives(flow, op) for op in _behind(flow, extra))
 
 
 def _behind(flow: Flow, first: list[Op]) -> Iterator[Op]:
@@ -61,8 +60,8 @@ def _behind(flow: Flow, first: list[Op]) -> Iterator[Op]:
             todo += [reader for number in op.outputs for reader in flow.readers(number)]
 
 
-def _outlives(flow: Flow, op: Op, kept: frozenset[int]) -> bool:
-    return any(flow.tensor(number).storage in kept for number in op.outputs)
+def _outlives(flow: Flow, op: Op) -> bool:
+    return any(flow.tensor(number).storage in flow.kept for number in op.outputs)
 
 
 probe = Probe(name="returned_weights", depth="static", metrics=METRICS, run=_run)

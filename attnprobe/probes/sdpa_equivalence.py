@@ -35,19 +35,18 @@ METRICS = (
 def _run(subject: Subject) -> ProbeResult:
     trace = subject.trace
     flow = Flow(trace)
-    kept = flow.kept()
     values: dict[str, Found] = {}
     for site, core in zip(trace.sites, trace.cores, strict=True):
-        values[site.id] = int(all(_is_equivalent(flow, site, part, kept) for part in core.parts or (core,)))
+        values[site.id] = int(all(_is_equivalent(flow, site, part) for part in core.parts or (core,)))
     return result(records("sdpa_equivalent", values))
 
 
-def _is_equivalent(flow: Flow, site: AttentionSite, core: Core, kept: frozenset[int]) -> bool:
+def _is_equivalent(flow: Flow, site: AttentionSite, core: Core) -> bool:
     if core.mechanism != "dot_product" or core.normaliser != "softmax" or core.kernel != UNFUSED:
         return False
-    if site.role not in _ROLES or any(other_readers(flow, core)) or probability_storages(flow, core) & kept:
+    if site.role not in _ROLES or any(other_readers(flow, core)):
         return False
-    if probability_storages(flow, core) & flow.trace.output_storages:
+    if probability_storages(flow, core) & (flow.kept | flow.trace.output_storages):
         return False
     found = softmax_ops(flow, core)
     if len(found) != 1 or not _is_over_keys(flow, core, found[0]):

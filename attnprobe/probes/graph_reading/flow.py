@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 from attnprobe.probes.counting.op_classes import op_class
 from attnprobe.records import Op, Ref, Tensor, Trace
@@ -22,14 +23,28 @@ class Flow:
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
-        self.ops = [op for op in trace.ops[: trace.forward_end] if op.phase == "forward"]
-        self._makers: dict[int, list[int]] = defaultdict(list)  # tensor -> ops that made or changed it
-        self._readers: dict[int, list[int]] = defaultdict(list)
+
+    @cached_property
+    def ops(self) -> tuple[Op, ...]:
+        """The ops of the model's forward, in order."""
+        return tuple(op for op in self.trace.ops[: self.trace.forward_end] if op.phase == "forward")
+
+    @cached_property
+    def _makers(self) -> Mapping[int, Sequence[int]]:
+        """Tensor -> ops that made or changed it."""
+        found: dict[int, list[int]] = defaultdict(list)
+        for op in self.ops:
+            for tensor in dict.fromkeys((*op.outputs, *op.writes)):
+                found[tensor].append(op.index)
+        return found
+
+    @cached_property
+    def _readers(self) -> Mapping[int, Sequence[int]]:
+        found: dict[int, list[int]] = defaultdict(list)
         for op in self.ops:
             for tensor in dict.fromkeys(op.inputs):
-                self._readers[tensor].append(op.index)
-            for tensor in dict.fromkeys((*op.outputs, *op.writes)):
-                self._makers[tensor].append(op.index)
+                found[tensor].append(op.index)
+        return found
 
     def maker(self, tensor: int, before: int | None = None) -> Op | None:
         """The op that made the tensor, or changed it last before op `before`; None: it was given."""
@@ -67,6 +82,7 @@ class Flow:
                 todo += op.inputs
         return tuple(found[index] for index in sorted(found))
 
+    @cached_property
     def used(self) -> frozenset[int]:
         """Ops whose results reach the model's outputs, or the control flow of its code."""
         wanted = set(self.trace.output_storages)
@@ -78,6 +94,7 @@ class Flow:
                 wanted |= {self.tensor(number).storage for number in op.inputs}
         return frozenset(found)
 
+    @cached_property
     def kept(self) -> frozenset[int]:
         """Storages made in the forward that somebody still holds after the step, the outputs left out."""
         freed = {event.storage for event in self.trace.events if event.delta_bytes < 0}
