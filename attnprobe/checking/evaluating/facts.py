@@ -116,22 +116,22 @@ class ScanFacts:
         known = self._of_heads.get(site.id)
         if known is None:
             facts = self._site(site)
-            shared = {name: facts[name] for name in self.head_names & facts.keys()}
             own = tuple(self.head_names & site.head_metrics.keys())
-            columns = [self._column(name, site) for name in own]
+            shared = {name: facts[name] for name in self.head_names & facts.keys()}
+            rows = zip(range(site.num_heads), *(self._column(name, site) for name in own), strict=True)
+            names = ("head", *own)
             known = self._of_heads[site.id] = [
-                {
-                    **shared,
-                    **{name: column[head] for name, column in zip(own, columns, strict=True)},
-                    "head": head,
-                }
-                for head in range(site.num_heads)
+                {**shared, **dict(zip(names, row, strict=True))} for row in rows
             ]
         return known
 
     def _column(self, name: str, site: AttentionSite) -> list[Fact]:
         """A metric of every head; None where there are fewer numbers than heads."""
-        found = [self._fact(name, value, site.id) for value in site.head_metrics[name]]
+        values = site.head_metrics[name][: site.num_heads]
+        if name in self._labelled:
+            found = [self._fact(name, value, site.id) for value in values]
+        else:
+            found = [v if v is None or v - v == 0 else self._finite(name, v, site.id) for v in values]
         return found + [None] * (site.num_heads - len(found))
 
     def _group(self, sites: tuple[AttentionSite, ...]) -> Facts:
