@@ -7,6 +7,7 @@ from attnprobe.records import AttentionSite, Metric, Probe, ProbeResult, Subject
 
 _OF_CHANNELS = ("channel",)
 _AXES = ("places", "channels")
+LABELS = ("no_image", *_AXES, "both")
 
 METRICS = (
     Metric(
@@ -15,11 +16,11 @@ METRICS = (
         unit="1",
         level="model",
         exactness="exact",
-        method="1 when all of them weigh channels, or all weigh places (pixels, patches, windows, gates over "
-        "the plane); 2 when there are both. For models with an input [B, C, H, W] or a video of one more "
-        "dim.",
+        method="channels or places (pixels, patches, windows, gates over the plane) when all of them weigh "
+        "these, else both. no_image: no input is [B, C, H, W], or a video of one more dim.",
         not_said="Convolutions and feed-forward layers mix channels and places too.",
         topic="structure",
+        labels=LABELS,
     ),
     Metric(
         name="attended_axis",
@@ -39,10 +40,12 @@ def _run(subject: Subject) -> ProbeResult:
     trace = subject.trace
     if not trace.sites or not _sees_images(trace):
         reason = "no input is an image: floating, with 4 or 5 dims"
-        return result(record for metric in METRICS for record in records(metric.name, {"": reason}))
-    axes: dict[str, Found] = {site.id: _axis(site) for site in trace.sites}
-    count: dict[str, Found] = {"": len(set(axes.values()))}
-    return result([*records("attended_axis", axes), *records("attended_axes", count)])
+        not_an_image: dict[str, Found] = {"": LABELS.index("no_image")}
+        return result([*records("attended_axis", {"": reason}), *records("attended_axes", not_an_image)])
+    axes = {site.id: _axis(site) for site in trace.sites}
+    names = {_AXES[axis] for axis in axes.values()}
+    label: dict[str, Found] = {"": LABELS.index(names.pop() if len(names) == 1 else "both")}
+    return result([*records("attended_axis", axes), *records("attended_axes", label)])
 
 
 def _axis(site: AttentionSite) -> int:

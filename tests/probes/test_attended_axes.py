@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attnprobe.probes.attended_axes import probe
+from attnprobe.probes.attended_axes import LABELS, probe
 from tests.probes.written_attention import Attention, fused, result_of, total, values
 
 
@@ -48,16 +48,22 @@ class Network(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("attentions", "axes", "count"),
-    [([Squeeze()], [1], 1), ([Places()], [0], 1), ([Squeeze(), Places()], [1, 0], 2)],
+    ("attentions", "axes", "expected"),
+    [
+        ([Squeeze()], [1], "channels"),
+        ([Places()], [0], "places"),
+        ([Squeeze(), Places()], [1, 0], "both"),
+    ],
 )
-def test_channels_and_places_are_told_apart(attentions: list[nn.Module], axes: list[int], count: int) -> None:
+def test_channels_and_places_are_told_apart(
+    attentions: list[nn.Module], axes: list[int], expected: str
+) -> None:
     result = result_of(probe, Network(*attentions), torch.randn(2, 3, 6, 6))
     assert values(result, "attended_axis") == axes
-    assert total(result, "attended_axes") == count
+    assert LABELS[total(result, "attended_axes")] == expected
 
 
 def test_tokens_are_no_image() -> None:
     result = result_of(probe, Attention(fused))
-    assert result.measurements == ()
-    assert all("no input is an image" in m.reason for m in result.not_measured)
+    assert LABELS[total(result, "attended_axes")] == "no_image"
+    assert ["no input is an image" in m.reason for m in result.not_measured] == [True]
