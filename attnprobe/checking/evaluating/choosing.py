@@ -38,6 +38,9 @@ class Options:
         self.rule = rule
         self.everywhere = {**rule.defaults, **_given(rule, settings.options)}
         self.severity = _last(rule, settings.severity, rule.severity)
+        self._same: dict[object, Mapping[str, Value]] = {
+            tuple(self.everywhere.items()): self.everywhere
+        }  # equal options are one object
         self.overrides: Sequence[tuple[Callable[[str], bool], Override, Mapping[str, Value]]] = [
             (site_matcher(each.match), each, _given(rule, each.options))
             for each in settings.overrides
@@ -53,7 +56,7 @@ class Options:
             if is_at(sites[0].id):
                 options = {**options, **given}
                 severity = _last(self.rule, override.severity, severity)
-        return options, severity
+        return self._same.setdefault(tuple(options.items()), options), severity
 
 
 def is_blocking(rule: Rule, severity: Severity, settings: Settings) -> bool:

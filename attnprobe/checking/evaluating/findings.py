@@ -10,7 +10,7 @@ from attnprobe.checking.evaluating.choosing import is_blocking
 from attnprobe.checking.evaluating.explaining import formula, limits
 from attnprobe.checking.evaluating.facts import where_of
 from attnprobe.checking.evaluating.formatting import message
-from attnprobe.checking.evaluating.places import Hit, places_of, value_at
+from attnprobe.checking.evaluating.places import Hit, instance_of, places_of, value_at
 from attnprobe.checking.evaluating.subjects import Subject
 from attnprobe.checking.expressions import OPTION, Fact
 from attnprobe.checking.packs import Rule, Value
@@ -30,7 +30,7 @@ def findings_of(rule: Rule, hits: Iterable[Hit], settings: Settings, entry: str)
     """
     groups: dict[object, list[Hit]] = {}
     for hit in hits:
-        key = (hit.subject.where, hit.subject.key, hit.severity, tuple(hit.options.items()))
+        key = (hit.subject.where, hit.subject.key, hit.severity, id(hit.options))
         groups.setdefault(key, []).append(hit)
     seen: dict[str, int] = {}
     return tuple(_finding(rule, group, settings, entry, seen) for group in groups.values())
@@ -53,7 +53,7 @@ def _finding(
     rule: Rule, hits: Sequence[Hit], settings: Settings, entry: str, seen: dict[str, int]
 ) -> Finding:
     places = places_of(rule, hits)
-    worst, instances = places[0][0], tuple(instance for _, instance in places)
+    worst, instances = places[0].hit, tuple(instance_of(rule, place) for place in places)
     subject, options = worst.subject, worst.options
     given = (subject.facts, options, subject.parts)
     sites = tuple(dict.fromkeys(site.id for hit in hits for site in hit.subject.sites))

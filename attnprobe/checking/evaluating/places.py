@@ -13,52 +13,64 @@ from attnprobe.checking.packs import Rule, Value
 from attnprobe.records import Instance, Location, Severity
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hit:
     """A subject at which the rule fired, and under which options and severity."""
 
     subject: Subject
-    options: Mapping[str, Value]
+    options: Mapping[str, Value]  # equal ones are one object
     severity: Severity
 
 
-def places_of(rule: Rule, hits: Sequence[Hit]) -> list[tuple[Hit, Instance]]:
-    """Every place with its worst hit, the worst place first. The heads of one site are one place."""
-    sites: dict[str, list[Hit]] = {}
+@dataclass(slots=True)
+class Place:
+    """Where a finding is: its worst hit, with what it shows."""
+
+    hit: Hit
+    evidence: Mapping[str, Fact]
+    badness: float  # smaller is worse
+    heads: tuple[int, ...] = ()
+
+
+def places_of(rule: Rule, hits: Sequence[Hit]) -> list[Place]:
+    """Every place, the worst first. The heads of one site are one place, with the evidence of the worst."""
+    found: dict[object, Place] = {}
     for number, hit in enumerate(hits):
-        key = hit.subject.site if hit.subject.head is not None else f"\0{number}"
-        sites.setdefault(key, []).append(hit)
-    places = [_place(rule, heads) for heads in sites.values()]
-    return sorted(places, key=lambda place: _badness(rule, place[1].evidence))
-
-
-def _place(rule: Rule, hits: Sequence[Hit]) -> tuple[Hit, Instance]:
-    worst, evidence = hits[0], _evidence(rule, hits[0])
-    for hit in hits[1:]:
-        other = _evidence(rule, hit)
-        if _badness(rule, other) < _badness(rule, evidence):
-            worst, evidence = hit, other
-    heads = [hit.subject.head for hit in hits if hit.subject.head is not None]
-    return worst, Instance(
-        site=worst.subject.site,
-        heads=tuple(heads) or _heads(rule, worst),
-        evidence=evidence,
-        location=_location(rule, worst.subject),
-    )
-
-
-def _heads(rule: Rule, hit: Hit) -> tuple[int, ...]:
-    """Of a site whose rule counts heads: those that the first share() counted."""
+        evidence = _evidence(rule, hit)
+        place = Place(hit, evidence, _badness(rule, evidence))
+        head = hit.subject.head
+        if head is None:
+            found[number] = place
+            continue
+        known = found.get(hit.subject.site)
+        heads = (*known.heads, head) if known else (head,)
+        if known is None or place.badness < known.badness:
+            found[hit.subject.site] = known = place
+        known.heads = heads
     condition = _counted(rule) if rule.level == "site" else None
-    if condition is None:
-        return ()
-    holds = compiled(condition)
-    return tuple(
-        number for number, part in enumerate(hit.subject.parts()) if _known(holds, part, hit.options) is True
+    if condition is not None:
+        holds = compiled(condition)
+        for place in found.values():
+            place.heads = _heads(holds, place.hit)
+    return sorted(found.values(), key=lambda place: place.badness)
+
+
+def instance_of(rule: Rule, place: Place) -> Instance:
+    """The place as a report gets it."""
+    subject = place.hit.subject
+    return Instance(
+        site=subject.site, heads=place.heads, evidence=place.evidence, location=_location(rule, subject)
     )
+
+
+def _heads(holds: Evaluate, hit: Hit) -> tuple[int, ...]:
+    """Of a site whose rule counts heads: those that are counted."""
+    parts = hit.subject.parts()
+    return tuple(number for number, part in enumerate(parts) if _known(holds, part, hit.options) is True)
 
 
 def _counted(rule: Rule) -> ast.expr | None:
+    """What the first share() of a rule counts."""
     for expression in (rule.when, *(each.value for each in rule.evidence)):
         if expression is not None and expression.is_over_parts:
             for node in ast.walk(expression.tree):

@@ -9,9 +9,9 @@ from attnprobe.checking.expressions import Facts, Parts, no_parts
 from attnprobe.records import AttentionSite, Location
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Subject:
-    """One thing to look at, and what is known of it."""
+    """One thing to look at, and what is known of it. Not frozen: there is one for every head."""
 
     facts: Facts
     sites: tuple[AttentionSite, ...] = ()  # the site, or those of the group; () for the whole model
