@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from attnprobe.records import Core, Role
-from attnprobe.tracing.axes.algebra import Dim, flat, size_of
+from attnprobe.tracing.axes.algebra import Dim, axes_of, flat, size_of
 from attnprobe.tracing.axes.labelling import Contraction
 from attnprobe.tracing.reading.biases import masks_inside
 from attnprobe.tracing.reading.denominator import denominator
@@ -56,7 +56,7 @@ def _core(scene: Scene, second: Contraction, weights: Side, values: Side) -> Cor
         path.masks.append(first.op)
     if first is None or first.op in scene.claimed or first.op >= second.op:
         return None
-    if not _both_computed(scene, first):
+    if not _both_computed(scene, first) or _sums_heads(first, path):
         return None
     if scene.is_weight(values.tensor) and "softmax" not in path.normalisers:
         return None
@@ -73,6 +73,12 @@ def _both_computed(scene: Scene, product: Contraction) -> bool:
     one, other = scene.is_data(product.lhs), scene.is_data(product.rhs)
     learned = scene.is_weight(product.lhs) or scene.is_weight(product.rhs)
     return (one and other) or ((one or other) and learned and bool(product.batch))
+
+
+def _sums_heads(first: Contraction, path: Path) -> bool:
+    """Whether what is summed after the softmax counts heads or samples of the scores: heads that are mixed."""
+    free = axes_of((*first.lhs_free, *first.rhs_free))
+    return bool(path.summed) and path.summed <= axes_of(first.batch) and path.summed.isdisjoint(free)
 
 
 def _is_width(scene: Scene, contracted: tuple[Dim, ...], product: Contraction) -> bool:
