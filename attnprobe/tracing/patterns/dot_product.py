@@ -76,7 +76,7 @@ def _both_computed(scene: Scene, product: Contraction) -> bool:
 
 
 def _sums_heads(first: Contraction, path: Path) -> bool:
-    """Whether what is summed after the softmax counts heads or samples of the scores: heads that are mixed."""
+    """Whether what is summed after the softmax counts the heads of the scores: then they are mixed."""
     free = axes_of((*first.lhs_free, *first.rhs_free))
     return bool(path.summed) and path.summed <= axes_of(first.batch) and path.summed.isdisjoint(free)
 
