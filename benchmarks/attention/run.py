@@ -76,12 +76,12 @@ def _table(rows: list[tuple[str, str, list[str]]], lengths: list[int]) -> str:
     head = _HEAD.format(lengths=" | ".join(f"{length:,}" for length in lengths))
     lines = [head, "|---|---|" + "--:|" * len(lengths)]
     lines += [f"| {name} | {who} | {' | '.join(cells)} |" for name, who, cells in rows]
-    machine = f"torch {torch.__version__}, CPU, 1 thread, fp32, batch 1, width {WIDTH}, 8 heads, whole layers."
+    machine = f"torch {torch.__version__}, CPU, 1 thread, fp32, batch 1, width {WIDTH}, 8 heads, whole layers"
     return "\n".join(
         (
             "# Speed of the built-in attentions",
             "",
-            f"Ratios of CPU time to torch's SDPA in the same run: forward / forward and backward. {machine}",
+            f"Ratios of CPU time to torch's SDPA in the same run: forward / forward and backward. {machine}.",
             "",
             *lines,
             "",
