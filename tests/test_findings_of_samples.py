@@ -1,4 +1,4 @@
-"""Every sample model, judged from shapes alone: the warnings and errors that its source calls for, no others."""
+"""Every sample model, judged from shapes: the warnings and errors that its source calls for, no others."""
 
 from __future__ import annotations
 
