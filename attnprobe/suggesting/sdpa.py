@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attnprobe.records import Replacement
-from attnprobe.suggesting.modelling.conditions import FUSABLE, SOFTMAX
+from attnprobe.suggesting.modelling.conditions import SOFTMAX, WRITTEN_OUT
 from attnprobe.suggesting.modelling.costs import UNSAVED_SCORES
 
 replacement = Replacement(
@@ -19,6 +19,6 @@ replacement = Replacement(
     exactness="exact",
     risk="none",
     source="Dao et al. 2022, arXiv:2205.14135; torch.nn.functional.scaled_dot_product_attention",
-    fits=(SOFTMAX, FUSABLE),
+    fits=(SOFTMAX, WRITTEN_OUT),
     costs={"activation_bytes": UNSAVED_SCORES},
 )

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from attnprobe.probes.fused_kernels import CPU, CUDA, probe
-from attnprobe.records import ProbeResult
+from attnprobe.records import ProbeResult, ScanOptions, Subject
+from tests.probes.captured import capture
 from tests.probes.written_attention import (
     BATCH_SIZE,
     NUM_HEADS,
@@ -82,6 +83,14 @@ def test_a_bias_that_is_trained_keeps_the_kernel_away(backward: bool) -> None:
     assert refusal(result_of(probe, Attention(biased, bias=BIAS), tokens(), backward=backward)) == (
         "mask_needs_gradient"
     )
+
+
+def test_dropout_inside_of_a_transformer_layer_is_seen() -> None:
+    layer = nn.TransformerEncoderLayer(32, 4, 64, dropout=0.1, batch_first=True)
+    step = capture(layer, tokens(), train=True)
+    assert "scaled_dot_product_attention fell back" in step.sites[0].kernel
+    result = probe.run(Subject(trace=step, options=ScanOptions(target="model.py")))
+    assert refusal(result) == "dropout"
 
 
 def test_what_calls_no_fused_attention_is_not_measured() -> None:

@@ -61,6 +61,8 @@ def test_a_measured_number_that_is_missing_takes_the_suggestion_along() -> None:
         ("pooled_kv", {"is_causal": None}),
         ("sdpa", {"normaliser": "sigmoid"}),
         ("sdpa", {"metrics": {"sdpa_equivalent": 0, "unused_weights_returned": 0}}),
+        ("sdpa", {"kernel": "math", "metrics": {"sdpa_equivalent": 0, "unused_weights_returned": 0}}),
+        ("grouped_sdpa", {"metrics": {"sdpa_equivalent": 0, "unused_weights_returned": 0}}),
         ("cross_layer_kv", {"is_causal": False}),
         ("hybrid_heads", {"num_heads": 1, "num_kv_heads": 1}),
     ],
@@ -92,7 +94,7 @@ def test_what_loses_quality_says_that_it_must_be_evaluated() -> None:
     def change(name: str, **site_changes: Any) -> Suggestion:
         return suggested(scan(site(**site_changes)), finding(name)).suggestions[0]
 
-    lossy, exact = change("sliding_window"), change("sdpa", kernel="math")
+    lossy, exact = change("sliding_window"), change("sdpa", metrics={"sdpa_equivalent": 1})
     assert lossy.exactness == "approximate"
     assert "1024 nearest keys" in lossy.change["en"]
     assert "evaluate the quality" in lossy.change["en"]

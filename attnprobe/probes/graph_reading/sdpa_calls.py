@@ -36,6 +36,8 @@ def sdpa_call(flow: Flow, core: Core) -> SdpaCall | None:
         return SdpaCall(given[0], given[1], given[2], mask, core.dropout, core.is_causal_flag, True)
     if core.kernel != FELL_BACK:
         return None
+    if first.function != FUNCTION:  # from inside of another function: where the call begins cannot be seen
+        return SdpaCall(None, None, None, None, core.dropout, core.is_causal_flag, False)
     own = _own_ops(flow, first.index, max(core.value_ops))
     query, key, value = (_given(flow, own, tensor) for tensor in (core.query, core.key, core.value))
     return SdpaCall(query, key, value, _mask(flow, own, core), core.dropout, core.is_causal_flag, False)

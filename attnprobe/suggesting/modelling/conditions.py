@@ -42,6 +42,13 @@ SEVERAL_HEADS = FitCondition(
 SEVERAL_KV_HEADS = FitCondition(
     when="num_kv_heads > 1", otherwise={"en": "there is one key-value head only", "zh": "只有一个键值头"}
 )
+WRITTEN_OUT = FitCondition(
+    when="sdpa_equivalent == 1 or unused_weights_returned == 1",
+    otherwise={
+        "en": "it is fused already, or does between scores and values what the fused call cannot do",
+        "zh": "它已是融合调用，或在得分与取值之间做了融合调用无法完成的运算",
+    },
+)
 FUSABLE = FitCondition(
     when='kernel != "unfused" or sdpa_equivalent == 1 or unused_weights_returned == 1',
     otherwise={

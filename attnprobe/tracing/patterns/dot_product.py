@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from attnprobe.records import Core, Role
 from attnprobe.tracing.axes.algebra import Dim, axes_of, flat, size_of
-from attnprobe.tracing.axes.labelling import Contraction
+from attnprobe.tracing.axes.labelling import Contraction, short_name
 from attnprobe.tracing.reading.biases import masks_inside
 from attnprobe.tracing.reading.denominator import denominator
 from attnprobe.tracing.reading.heads import is_scrambled, positions_in, split
@@ -184,7 +184,7 @@ def _scores_core(
         dropout=path.dropout,
         mask_ops=(*path.masks, *masks_inside(scene, path.side)),
         is_causal_flag=False,
-        kernel=_kernel(scene, first),
+        kernel=_kernel(scene, first, path),
         notes=(*note, *mixed),
     )
     return with_operands(
@@ -230,7 +230,7 @@ def _linear_core(
         dropout=path.dropout,
         mask_ops=(),
         is_causal_flag=any(scene.ops[i].name.startswith(("aten.cumsum", "aten.tril")) for i in path.ops),
-        kernel=_kernel(scene, first),
+        kernel=_kernel(scene, first, path),
     )
     found = linear_operands(scene, core, (first, second), (key, value, state, queries))
     return replace(core, operands=found)
@@ -281,8 +281,10 @@ def _scale(scene: Scene, path: Path, query: Side, key: Side) -> tuple[float | No
     return path.scale * q_factor * k_factor, () if is_scaled else ("scores are not scaled",)
 
 
-def _kernel(scene: Scene, first: Contraction) -> str:
-    if scene.ops[first.op].function == "scaled_dot_product_attention":
+def _kernel(scene: Scene, first: Contraction, path: Path) -> str:
+    """What ran. `_safe_softmax` is of torch's plain SDPA, also where nn.MultiheadAttention called it."""
+    is_safe = any(short_name(scene.ops[index].name) == "_safe_softmax" for index in path.ops)
+    if is_safe or scene.ops[first.op].function == "scaled_dot_product_attention":
         return "math (scaled_dot_product_attention fell back)"
     return "unfused"
 
