@@ -2,6 +2,7 @@
 
 from attnprobe.checking.packs.loading import (
     check_paths,
+    find_rule,
     installed,
     load_file,
     load_rules,
@@ -31,6 +32,7 @@ __all__ = [
     "RuleRemedy",
     "Value",
     "check_paths",
+    "find_rule",
     "installed",
     "load_file",
     "load_rules",

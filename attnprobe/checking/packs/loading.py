@@ -48,6 +48,21 @@ def installed() -> tuple[tuple[Rule, ...], tuple[RuleError, ...]]:
     return tuple(sorted(rules, key=lambda rule: rule.id)), tuple(faults)
 
 
+def find_rule(word: str) -> Rule | None:
+    """The installed rule of an id or name, in any case; no other file is read. None when there is none.
+
+    Raises:
+        RuleError: Its file is wrong.
+        PluginError: A pack of another package does not import.
+    """
+    for pack in (*built_in(), *of_packages()):
+        for path, shown in files_of(pack):
+            rule_id, _, name = path.stem.partition("-")
+            if word.upper() == rule_id or word.lower() == name:
+                return _read(path, shown, pack)
+    return None
+
+
 def titles() -> Iterator[tuple[str, str, str]]:
     """(id and name, English title, file) of every rule file, right or wrong, without looking further."""
     try:

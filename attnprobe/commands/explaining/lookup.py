@@ -29,16 +29,16 @@ def explained(name: str, language: str, metrics: Mapping[str, Entry]) -> Explana
     if name.lower() in metrics:
         entry = metrics[name.lower()]
         return Explanation(name=entry.metric.name, title=entry.metric.title, rows=facts(entry))
-    from attnprobe.checking.packs import installed, nearest_rule
+    from attnprobe.checking.packs import find_rule, installed, nearest_rule
 
-    rules, _ = installed()
     built_in = replacements()
-    for rule in rules:
-        if name.upper() == rule.id or name.lower() == rule.name:
-            known = {key: entry.metric for key, entry in metrics.items()}
-            return of_rule(rule, language, known, built_in)
+    rule = find_rule(name)
+    if rule is not None:
+        known = {key: entry.metric for key, entry in metrics.items()}
+        return of_rule(rule, language, known, built_in)
     if name.lower() in built_in:
         return of_replacement(built_in[name.lower()], language)
+    rules, _ = installed()
     raise UsageError(
         f"nothing is named '{name}'{nearest_rule(name, rules, (*metrics, *built_in, *codes()))}",
         hint="`attnprobe explain` without a name lists everything that has one.",
