@@ -17,6 +17,9 @@ class DiscoveredFolder:
 
 
 FOLDERS = (
+    DiscoveredFolder(
+        title="Attentions", package="attnprobe.attention", attribute="attention", group="attnprobe.attention"
+    ),
     DiscoveredFolder(title="Commands", package="attnprobe.commands", attribute="command"),
     DiscoveredFolder(
         title="Kinds of target", package="attnprobe.loading", attribute="loader", group="attnprobe.loaders"

@@ -15,16 +15,26 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from attnprobe.attention.foundation.caches import Cache, KeyValueCache
-from attnprobe.attention.foundation.core import Core
-from attnprobe.attention.foundation.masks import Mask
-from attnprobe.attention.foundation.modules import Attention
 from attnprobe.errors import PluginError
 from attnprobe.registry import module_names, nearest
 
+if TYPE_CHECKING:
+    from attnprobe.attention.foundation.caches import Cache, KeyValueCache
+    from attnprobe.attention.foundation.core import Core
+    from attnprobe.attention.foundation.masks import Mask
+    from attnprobe.attention.foundation.modules import Attention
+
 __all__ = ["Attention", "Cache", "Core", "KeyValueCache", "Mask", "build", "names"]
+
+_HOMES = {
+    "Attention": "modules",
+    "Cache": "caches",
+    "Core": "core",
+    "KeyValueCache": "caches",
+    "Mask": "masks",
+}  # of the foundation; imported when first used, so that listing the names costs no torch
 
 
 def names() -> tuple[str, ...]:
@@ -47,6 +57,8 @@ def build(name: str, **options: Any) -> Any:
 
 def __getattr__(name: str) -> Any:
     """`SlidingWindow` is what `sliding_window.py` defines as `attention`."""
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.foundation.{_HOMES[name]}"), name)
     file = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     if name[:1].isupper() and file in names():
         found = import_module(f"{__name__}.{file}").attention
