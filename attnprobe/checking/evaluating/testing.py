@@ -30,34 +30,33 @@ def fault_of_facts(rule: Rule, test: FactsTest) -> str:
     expected = _RESULTS[test.expected] if isinstance(test.expected, bool) else (test.expected,)
     if seen.result in expected:
         return ""
-    why = (
-        f" ({', '.join(seen.missing)} missing)"
-        if seen.missing
-        else f" ({seen.reason})"
-        if seen.reason
-        else ""
-    )
-    return f"expected {expected[0].replace('_', ' ')}, got {seen.result.replace('_', ' ')}{why}"
+    why = f"{', '.join(seen.missing)} missing" if seen.missing else seen.reason
+    got = f"{seen.result} ({why})" if why else seen.result
+    return f"expected {expected[0]}, got {got}".replace("not_", "not ")
 
 
 def fault_on_sample(rule: Rule, test: ModelTest, scan: Scan) -> str:
-    """Hold a test against the scan of its sample; "" when it holds, else what came instead."""
+    """Hold a test against the scan of its sample; "" when it holds, else what came instead.
+
+    A rule that could not be measured anywhere was not silent.
+    """
     settings = Settings(select=(rule.id,), preview=True, options={rule.id: test.options})
     seen = evaluate(scan, (rule,), settings)
+    outcome = seen.outcomes[0]
+    got = f"{outcome.outcome} {outcome.reason}".strip().replace("not_", "not ", 1)
+    if isinstance(test.expected, str):
+        wanted = test.expected.replace("_", " ")
+        return "" if outcome.outcome == test.expected else f"expected {wanted}, got {got}"
+    if outcome.outcome == "not_measured":
+        return f"not measured: {outcome.reason}"
     sites = {site for finding in seen.findings for site in finding.sites}
     if isinstance(test.expected, bool):
-        fires = bool(seen.findings)
-        outcome = seen.outcomes[0]
-        if fires != test.expected:
-            return f"expected {_words(test.expected)}, got {outcome.outcome} {outcome.reason}".strip()
-        return "" if fires or outcome.outcome != "not_measured" else f"not measured: {outcome.reason}"
-    if sites == set(test.expected):
-        return ""
-    outcome = seen.outcomes[0]
+        wanted = "a finding" if test.expected else "no finding"
+        return "" if bool(seen.findings) == test.expected else f"expected {wanted}, got {got}"
     missing, more = sorted(set(test.expected) - sites), sorted(sites - set(test.expected))
-    said = [f"silent at {', '.join(missing)}"] if missing else []
-    said += [f"fires at {', '.join(more)}"] if more else []
-    return "; ".join((*said, *([outcome.reason] if outcome.reason else [])))
+    words = [f"silent at {', '.join(missing)}"] if missing else []
+    words += [f"fires at {', '.join(more)}"] if more else []
+    return "; ".join((*words, outcome.reason) if words and outcome.reason else words)
 
 
 def planned(rules: Sequence[Rule]) -> Mapping[ScanKey, ScanOptions]:
@@ -100,7 +99,3 @@ def _options(key: ScanKey, metrics: Collection[str]) -> ScanOptions:
         warmup=0,
         probes=probes_of(metrics) or _ANY_PROBE,
     )
-
-
-def _words(fires: bool) -> str:
-    return "a finding" if fires else "no finding"

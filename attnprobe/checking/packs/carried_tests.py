@@ -27,7 +27,7 @@ def carried_test(context: Context, number: int) -> FactsTest | ModelTest:
 def _on_sample(given: SampleTest, options: Mapping[str, Value], line: int) -> ModelTest:
     return ModelTest(
         sample=given.sample,
-        expected=given.fires if isinstance(given.fires, bool) else tuple(given.fires),
+        expected=tuple(given.fires) if isinstance(given.fires, list) else given.fires,
         static=given.static,
         train=given.train,
         seq_len=given.seq_len,

@@ -110,7 +110,7 @@ class SampleTest(_Form):
     """A sample model, and where the rule fires on it."""
 
     sample: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./-]+(\.py(:[A-Za-z_][A-Za-z0-9_]*)?)$")]
-    fires: bool | list[str]
+    fires: bool | list[str] | Literal["not_measured", "not_applicable"]
     static: bool = False
     train: bool = False
     seq_len: int | None = None

@@ -91,7 +91,7 @@ class ModelTest:
     """A sample model, and where the rule fires on it."""
 
     sample: str  # "sample_models/gpt_handwritten.py"
-    expected: bool | tuple[str, ...]  # ids of sites
+    expected: bool | tuple[str, ...] | Literal["not_measured", "not_applicable"]  # ids of sites
     static: bool
     train: bool
     seq_len: int | None

@@ -20,6 +20,7 @@ _COLUMNS = ("id", "name", "level", "severity", "status", "category")
 
 @click.command(
     "list",
+    short_help="List the rules that are installed.",
     help="List the rules that are installed: id, name, level, severity, status, category.",
     epilog="Example: attnprobe rules list --category correctness --severity error",
 )

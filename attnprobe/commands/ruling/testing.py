@@ -25,6 +25,7 @@ _SECONDS = 300.0
 
 @click.command(
     "test",
+    short_help="Run the tests that rules carry.",
     help="Run the tests that rules carry: all of them, or those of the rules named by id, name, prefix or "
     "path. Sample models are scanned in a process of their own, each once. Exit 1 when a test fails.",
     epilog="Example: attnprobe rules test AP101 my_rules/",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "validate",
+    short_help="Check rule files without running anything.",
     help="Check rule files, or all of a folder, without running anything: form, names, expressions, texts.",
     epilog="Example: attnprobe rules validate my_rules/",
 )

@@ -61,6 +61,7 @@ tests:  # at least one that fires and one that stays silent; both sides of each 
 
 @click.command(
     "new",
+    short_help="Write a rule to begin with.",
     help="Write a rule to begin with: a file ID-NAME.yaml, valid and commented.",
     epilog="Example: attnprobe rules new ACME001-long-sequences --folder my_rules",
 )
