@@ -1,7 +1,9 @@
 """Are the rules about correctness silent on every transformers model type as its authors configured it?
 
 Each type is built from its default configuration, cut to four layers where the configuration allows it, and
-scanned without memory (`--static`), so the rules that hold against the op graph alone are judged. Run by hand:
+scanned without memory (`--static`), so the rules that hold against the op graph alone are judged.
+
+Run by hand:
 
     python -m benchmarks.static_false_alarms --output benchmarks/results/static_false_alarms.json
     python -m benchmarks.static_false_alarms --types llama,t5
@@ -36,6 +38,7 @@ def main() -> None:
     chosen = arguments.parse_args()
     warnings.simplefilter("ignore")
     warm_up()
+    correctness_rules()  # read once, before the children are made
     results: dict[str, dict[str, Any]] = {}
     for name in chosen.types.split(",") if chosen.types else base_types():
         results[name] = in_child(name)

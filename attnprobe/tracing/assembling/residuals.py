@@ -163,11 +163,12 @@ def has_no_residual(scene: Scene, core: Core, module: str, read: int) -> bool:
 
 
 def _ancestors(scene: Scene, tensor: int) -> set[int]:
+    """All that a tensor is made from, also where ops write in place."""
     found, todo = {tensor}, [tensor]
     while todo:
-        op = scene.maker(todo.pop())
-        for t in op.inputs if op is not None else ():
-            if t not in found and scene.is_data(t):
+        makers = scene.labelling.producers.get(todo.pop(), ())
+        for t in {t for index in makers for t in scene.ops[index].inputs} - found:
+            if scene.is_data(t):
                 found.add(t)
                 todo.append(t)
     return found
