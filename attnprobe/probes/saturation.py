@@ -20,8 +20,8 @@ _YUDIN = "Yudin et al. 2025, arXiv:2507.07814."
 _NO_SCORES = "its scores before the normaliser are not known"
 _NO_SOFTMAX = "its normaliser is no softmax"
 
-# What the softmax does to the gradient follows from the size of the scores: weights that are too large show it
-# on random ids as well, and healthy ones do not. So none of these numbers needs data.
+# What the softmax does to the gradient follows from the size of the scores: weights that are too large show
+# it on random ids as well, and healthy ones do not. So none of these numbers needs data.
 METRICS = (
     map_metric(
         "largest_logit",
