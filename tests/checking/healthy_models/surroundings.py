@@ -92,6 +92,47 @@ class ByHand(PostNorm):
         return self.text.head(x)
 
 
+class ByHandWithRoot(PostNorm):
+    """x / √variance, as the first DeBERTa writes it."""
+
+    def forward(self, ids: Tensor) -> Tensor:
+        x = self.text.tokens(ids) + self.text.positions(torch.arange(ids.shape[1]))
+        for layer in self.layers:
+            centred = x - x.mean(-1, keepdim=True)
+            x = x + layer(centred / torch.sqrt(centred.pow(2).mean(-1, keepdim=True) + 1e-6))
+        return self.text.head(x)
+
+
+class Bottleneck(nn.Module):
+    """Attention between two convolutions; activations and the residual work in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.before, self.after = nn.Conv2d(3, 64, 1), nn.Conv2d(64, 16, 1), nn.Conv2d(16, 64, 1)
+        self.qkv, self.norm, self.act = nn.Conv2d(16, 48, 1), nn.BatchNorm2d(16), nn.ReLU(inplace=True)
+
+    def block(self, x: Tensor) -> Tensor:
+        shortcut = x
+        x = self.act(self.norm(self.before(x)))
+        query, key, value = self.qkv(x).flatten(2).mT.chunk(3, dim=-1)
+        x = F.scaled_dot_product_attention(query, key, value).mT.unflatten(2, x.shape[2:])
+        x = self.after(self.act(x.contiguous()))
+        x += shortcut
+        return self.act(x)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.block(self.block(self.act(self.first(images))))
+
+
+class Overflowing(Projections):
+    """Scores that overflow to -∞ are no mask."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = self.heads(x)
+        scores = query @ key.mT / HEAD_DIM**0.5 - 1e38 * x.shape[1] * 4
+        return self.merged(scores.softmax(-1) @ value)
+
+
 class Padded(Projections):
     def forward(self, x: Tensor, attention_mask: Tensor) -> Tensor:
         visible = attention_mask[:, None, None, :].bool()
@@ -160,6 +201,10 @@ def vectors() -> Tensor:
     return torch.randn(2, 12, 8, generator=torch.Generator().manual_seed(0))
 
 
+def images() -> Tensor:
+    return torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(0))
+
+
 def end_padded() -> dict[str, Tensor]:
     return {"ids": ids(), "attention_mask": padded_ids()["attention_mask"]}
 
@@ -173,6 +218,9 @@ CASES = {
     "rezero": Case(ReZero, ReZero),
     "tanh_in_place": Case(TanhInPlace, TanhInPlace),
     "norm_by_hand": Case(ByHand, ByHand),
+    "norm_by_hand_with_root": Case(ByHandWithRoot, ByHandWithRoot),
+    "bottleneck": Case(Bottleneck, Bottleneck, images),
+    "overflowing": Case(Overflowing),
     "padded": Case(Padded, inputs=padded_ids),
     "padded_bias": Case(PaddedBias, inputs=padded_ids),
     "causal_ignores_padding": Case(CausalIgnoresPadding, inputs=end_padded),
