@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from attnprobe.records import Remedy
@@ -153,3 +155,20 @@ def test_a_remedy_that_was_tried_is_measured() -> None:
 def test_only_numbers_that_the_rule_finds_too_large_are_savings(metric: str, comparison: str) -> None:
     found = scan(site(), remedies=(TRIED,))
     assert suggested(found, with_limit(finding("scaled-residual"), metric, comparison)).savings == ()
+
+
+def test_what_came_of_a_trial_is_told_whichever_way_it_should_go() -> None:
+    found = scan(site(), remedies=(TRIED,))
+    given = with_limit(finding("scaled-residual"), "largest_logit", "<")
+    given = replace(
+        given, suggestions=(replace(given.suggestions[0], change={"en": "Divide.", "zh": "相除。"}),)
+    )
+    (told,) = suggested(found, given).suggestions
+    assert told.change["en"] == "Divide. Tried on a copy of the model: largest_logit 80 → 20."
+    assert told.change["zh"] == "相除。已在模型的副本上试过：largest_logit 80 → 20。"
+
+
+def test_a_trial_at_another_site_is_not_told() -> None:
+    found = scan(site(), remedies=(replace(TRIED, site="h.9.attn"),))
+    given = with_limit(finding("scaled-residual"), "largest_logit")
+    assert suggested(found, given) == given

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from attnprobe.records import Finding, Replacement, Saving, Scan, Suggestion, Text
+from attnprobe.records import Finding, Remedy, Replacement, Saving, Scan, Suggestion, Text
 from attnprobe.suggesting.modelling.catalogue import replacements
 from attnprobe.suggesting.modelling.facts import facts_of
 from attnprobe.suggesting.modelling.fitting import Options, options_at, why_not
 from attnprobe.suggesting.modelling.formulas import Fact, Facts
-from attnprobe.suggesting.modelling.savings import measured, modelled
+from attnprobe.suggesting.modelling.savings import measured, modelled, trials
 
 _EVALUATE: Mapping[str, Text] = {
     "exact": {"en": "", "zh": ""},
@@ -51,7 +51,8 @@ def _remedies(
     for suggestion in finding.suggestions:
         replacement = replacements().get(suggestion.name)
         if replacement is None:
-            yield suggestion, tuple(measured(scan, finding, suggestion.name))
+            tried = tuple(trials(scan, finding, suggestion.name))
+            yield _with_trials(suggestion, tried), tuple(measured(scan, finding, suggestion.name))
             continue
         sites = _sites(finding, replacement, known)
         options = options_at(replacement, suggestion.options, sites) if sites else None
@@ -66,6 +67,20 @@ def _sites(finding: Finding, replacement: Replacement, known: Mapping[str, Facts
     meant = [known[site] for site in finding.sites if site in known] or list(known.values())
     fitting = [facts for facts in meant if not why_not(replacement, facts)]
     return fitting if not finding.sites or len(fitting) == len(meant) else ()
+
+
+def _with_trials(suggestion: Suggestion, tried: Sequence[Remedy]) -> Suggestion:
+    """What to do, and what came of it on a copy of the model."""
+    if not tried:
+        return suggestion
+    numbers = [f"{each.metric} {each.before:.3g} → {each.after:.3g}" for each in tried]
+    told = {
+        "en": f" Tried on a copy of the model: {', '.join(numbers)}.",
+        "zh": f"已在模型的副本上试过：{'，'.join(numbers)}。",
+    }
+    return replace(
+        suggestion, change={key: text + told.get(key, "") for key, text in suggestion.change.items()}
+    )
 
 
 def _told(replacement: Replacement, options: Options) -> Suggestion:

@@ -30,12 +30,21 @@ def modelled(scan: Scan, replacement: Replacement, sites: Sequence[Facts]) -> It
 
 
 def measured(scan: Scan, finding: Finding, name: str) -> Iterator[Saving]:
-    """What trying a remedy on a copy of the model changed: numbers that the finding holds to be too large."""
+    """What trying a remedy on a copy of the model took off numbers that the finding holds to be too large."""
     too_large = {limit.metric for limit in finding.limits if limit.comparison in (">", ">=")}
-    for remedy in scan.remedies:
-        is_meant = _plain(remedy.name) == _plain(name) and remedy.metric in too_large
-        if is_meant and (not remedy.site or remedy.site in finding.sites or not finding.sites):
+    for remedy in trials(scan, finding, name):
+        if remedy.metric in too_large:
             yield from _of_remedy(remedy, name)
+
+
+def trials(scan: Scan, finding: Finding, name: str) -> Iterator[Remedy]:
+    """The trials of a remedy on a copy of the model that read a number of the finding, at its sites."""
+    read = {*finding.evidence, *(limit.metric for limit in finding.limits)}
+    for remedy in scan.remedies:
+        is_meant = _plain(remedy.name) == _plain(name) and remedy.metric in read
+        is_here = not remedy.site or not finding.sites or remedy.site in finding.sites
+        if is_meant and is_here and remedy.before is not None and remedy.after is not None:
+            yield remedy
 
 
 def _at(metric: str, formula: str, facts: Facts) -> _Site | None:
