@@ -71,9 +71,10 @@ def _sites(finding: Finding, replacement: Replacement, known: Mapping[str, Facts
 
 def _with_trials(suggestion: Suggestion, tried: Sequence[Remedy]) -> Suggestion:
     """What to do, and what came of it on a copy of the model."""
-    if not tried:
+    pairs = [(each.metric, f"{each.before:.3g}", f"{each.after:.3g}") for each in tried]
+    numbers = [f"{metric} {before} → {after}" for metric, before, after in pairs if before != after]
+    if not numbers:
         return suggestion
-    numbers = [f"{each.metric} {each.before:.3g} → {each.after:.3g}" for each in tried]
     told = {
         "en": f" Tried on a copy of the model: {', '.join(numbers)}.",
         "zh": f"已在模型的副本上试过：{'，'.join(numbers)}。",
