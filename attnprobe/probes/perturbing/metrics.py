@@ -41,6 +41,7 @@ FLOOR = _metric(
     "perturbation_floor",
     "Largest difference that rounding explains",
     "max(2 ε, 4 · repeat_difference) with the ε of the output's dtype: less has not moved.",
+    "Experts that get other tokens add up in another order, which can be more and is rounding all the same.",
 )
 MEANT_TO_BE_CAUSAL = _metric(
     "meant_to_be_causal",

@@ -38,6 +38,7 @@ STACKED = _metric(
     "stacked_self_attention",
     "Self-attentions that follow one another",
     "The longest chain of self-attentions of which each is computed from the output of the one before.",
+    "Cross-attentions and recurrences between them.",
     level="model",
 )
 CAUSAL_SHARE = _metric(
@@ -70,6 +71,7 @@ METRICS = (
         "Softmax of a softmax",
         "1 when the probabilities of one softmax over the keys enter another one with nothing but views and "
         "dropout between; else 0.",
+        "A learned or computed factor between the two makes scores again: 0.",
     ),
     _metric(
         "mask_after_softmax",
@@ -77,6 +79,7 @@ METRICS = (
         "1 when weights are multiplied with zeros, or filled with them, along the keys after the softmax, no "
         "mask before the softmax hides as much, and nothing divides by what is left; else 0. Dropout, gates "
         "of whole heads or queries, and masks that are computed from the data do not count.",
+        "Whether the mask hides anything on these inputs: see visible_future and padding_mass.",
     ),
     _metric(
         "mask_value_unsafe",
@@ -106,6 +109,7 @@ METRICS = (
         "Residual round the attention",
         "1 when the output is added to what the site starts from; 0 when surely nothing goes past it: no "
         "residual, concatenation or gate.",
+        "How much it carries: see head_contribution.",
     ),
     _metric(
         "has_normalisation",
@@ -119,6 +123,7 @@ METRICS = (
         "Weights of the attention that the model does not have",
         "Leaf tensors that ask for a gradient and that `parameters()` does not yield, among those that make "
         "queries, keys, values, scores and output: made in the forward, or kept in a plain list.",
+        "Whether somebody hands them to the optimiser all the same.",
         unit="parameter",
     ),
     STACKED,
