@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from attnprobe.checking.packs import Rule
     from attnprobe.registry import Plugin
 
+_TELLING = ("remedies",)  # its trials stand with the suggestions, though no rule reads a number of it
+
 
 def without_idle_probes(
     given: Mapping[str, Any], rules: Iterable[Rule], settings: Settings
@@ -33,5 +35,7 @@ def without_idle_probes(
     read = {metric for rule in chosen(rules, settings) for metric in rule.metrics}
     needed = probes_of(read | {budget.metric for budget in settings.budgets})
     probes: Mapping[str, Plugin[Probe]] = discover("attnprobe.probes", "probe", group="attnprobe.probes")
-    idle = (n for n, each in probes.items() if each.value.depth == "measured" and n not in needed)
+    idle = (
+        n for n, each in probes.items() if each.value.depth == "measured" and n not in (*needed, *_TELLING)
+    )
     return {**given, "skip_probes": tuple(sorted({*given["skip_probes"], *idle}))}
