@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from attnprobe.checking.packs import Rule
     from attnprobe.registry import Plugin
 
-_TELLING = ("remedies",)  # its trials stand with the suggestions, though no rule reads a number of it
+# Its trials stand with the suggestions, though no rule reads a number of it: it runs when those do that it
+# is called for by.
+_TELLING = ("remedies",)
 
 
 def without_idle_probes(
@@ -35,7 +37,8 @@ def without_idle_probes(
     read = {metric for rule in chosen(rules, settings) for metric in rule.metrics}
     needed = probes_of(read | {budget.metric for budget in settings.budgets})
     probes: Mapping[str, Plugin[Probe]] = discover("attnprobe.probes", "probe", group="attnprobe.probes")
-    idle = (
-        n for n, each in probes.items() if each.value.depth == "measured" and n not in (*needed, *_TELLING)
-    )
+    for name in _TELLING:
+        if name in probes and set(probes[name].value.after) & set(needed):
+            needed = (*needed, name)
+    idle = (n for n, each in probes.items() if each.value.depth == "measured" and n not in needed)
     return {**given, "skip_probes": tuple(sorted({*given["skip_probes"], *idle}))}
