@@ -63,6 +63,8 @@ def _seeded() -> None:
         ((0, 0, None), None, 1),  # two of three
         ((0, None), None, 0),  # a half is no majority
         ((None, None), None, 0),
+        ((1, 1), None, 1),  # a diagonal that is off by one, over token ids
+        ((2, 2), None, 0),
         ((None, None), True, 1),
         ((0, 0), False, 0),
     ],

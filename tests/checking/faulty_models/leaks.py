@@ -128,6 +128,7 @@ class NormalisedOverSamples(Projections):
 
 CASES = {
     "one_too_many": Case(OneTooMany, causal=True),
+    "one_too_many_undeclared": Case(OneTooMany),
     "forgotten_in_one_layer": Case(Forgotten, lambda: Text(Causal(), Forgotten(), Causal())),
     "forgotten_everywhere": Case(Forgotten, causal=True),
     "turned_round": Case(TurnedRound, causal=True),

@@ -139,6 +139,7 @@ CASES = {
     "encoder": Case(Encoder),
     "declared_encoder": Case(Causal, lambda: Text(Causal(), Causal(), Encoder()), causal=False),
     "shifted_inside": Case(OneMore, ShiftedInside, causal=True),
+    "shifted_inside_undeclared": Case(OneMore, ShiftedInside),
     "strict": Case(Strict, causal=True),
     "prefix": Case(Prefix),
     "sequence_first": Case(SequenceFirst),
