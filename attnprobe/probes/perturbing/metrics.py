@@ -47,8 +47,8 @@ MEANT_TO_BE_CAUSAL = _metric(
     "meant_to_be_causal",
     "Whether the model is meant not to see the future",
     "1 when it was declared (causal = True), or when more than half of the self-attentions that read the "
-    "tokens which the outputs follow have a causal mask (over token ids also one that shows the next token and none "
-    "after it); 0 when it was declared not to be, or when fewer do.",
+    "tokens which the outputs follow have a causal mask (over token ids also one that shows the next token "
+    "and none after it); 0 when it was declared not to be, or when fewer do.",
     "What its author thinks of a model in which half of them do.",
 )
 FUTURE_LEAK = _metric(
