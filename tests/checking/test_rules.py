@@ -8,7 +8,7 @@ from attnprobe.checking.evaluating.testing import fault_of_facts, fault_on_sampl
 from attnprobe.checking.packs import FactsTest, ModelTest, Rule, load_rules
 from attnprobe.checking.packs.placeholders import placeholders
 from attnprobe.commands.explaining.replacements import replacements
-from tests.checking.sample_scans import scan_of
+from tests.checking.scanned_samples import scan_of
 
 RULES = load_rules()
 FACTS = [(rule, test) for rule in RULES for test in rule.tests if isinstance(test, FactsTest)]
