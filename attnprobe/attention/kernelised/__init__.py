@@ -1,0 +1,1 @@
+"""Attentions whose weights are products of features, so that keys and values fold into one matrix."""
