@@ -1,0 +1,1 @@
+"""What the sparse attentions stand on: rows of fused calls, blocks chosen by each query."""
