@@ -6,10 +6,10 @@
     causal:         -w < m <= 0
     bidirectional:  -(w//2) <= m <= (w - 1)//2
 
-Cost: that of a sliding window, about 5 B H L w D FLOPs, and a copy of query, key and value; memory linear in L.
-Decoding keeps r (w - 1) tokens. Reaches r times as far as a plain window, but a token never hears of those
-between: tokens of different remainder modulo r stay apart, so it belongs beside plain windows in other heads or
-layers. Retrain; full attention where r = 1 and w >= S (causal).
+Cost: that of a sliding window, about 5 B H L w D FLOPs, and a copy of query, key and value; memory linear in
+L. Decoding keeps r (w - 1) tokens. Reaches r times as far as a plain window, but a token never hears of those
+between: tokens of different remainder modulo r stay apart, so it belongs beside plain windows in other heads
+or layers. Retrain; full attention where r = 1 and w >= S (causal).
 Source: Beltagy et al. 2020, arXiv:2004.05150, section 3.1; Ding et al. 2023, arXiv:2307.02486, section 2.2.
 """
 

@@ -5,9 +5,9 @@
     i < g: all j;  else: j < g, or i - w//2 <= j <= i + (w - 1)//2      (causal: no j later than i)
 
 Cost: 4 B H (L (g + 5/4 w) + g S) D FLOPs, memory linear in L; decoding keeps g + w - 1 tokens.
-Keeps what is near, and a path of two steps between any two tokens, through the global ones. Under a causal mask
-these see only themselves, so that they are sinks. Global are the first g tokens (a class token, a question);
-projections of their own for global attention, as in the paper, are left out.
+Keeps what is near, and a path of two steps between any two tokens, through the global ones. Under a causal
+mask these see only themselves, so that they are sinks. Global are the first g tokens (a class token, a
+question); projections of their own for global attention, as in the paper, are left out.
 Approximate; exact where g + w >= S (causal). Source: Beltagy et al. 2020, arXiv:2004.05150, section 3.1.
 """
 
@@ -21,7 +21,7 @@ from attnprobe.attention.foundation.caches import Cache, KeyValueCache
 from attnprobe.attention.foundation.core import Core
 from attnprobe.attention.foundation.masks import Mask
 from attnprobe.attention.foundation.plain import plain_attention
-from attnprobe.attention.sparse.rows import Row, attend_rows, narrowed, positions
+from attnprobe.attention.sparse.rows import Row, attend_rows, merged, narrowed, positions
 from attnprobe.attention.sparse.windows import checked_size, global_rule, reach_of, window_rows
 from attnprobe.errors import ShapeError
 
@@ -53,7 +53,8 @@ class GlobalLocal(Core):
         reach = reach_of(self.window_size, mask.is_causal)
         # Queries that are global tokens themselves: none when decoding far from the beginning.
         first = min(max(self.global_tokens - (kv_len - q_len), 0), q_len)
-        rows = [Row(0, first, ((0, self.global_tokens if mask.is_causal else kv_len),))] if first else []
+        seen = merged(((0, self.global_tokens if mask.is_causal else kv_len),), kv_len)
+        rows = [Row(0, first, seen)] if first else []
         rows += window_rows(q_len, kv_len, reach, always=((0, self.global_tokens),), start=first)
         rule = global_rule(reach, self.global_tokens, mask.is_causal)
         return attend_rows(query, key, value, mask, scale, rows, rule)

@@ -1,6 +1,6 @@
 """Every query sees only the keys near to it.
 
-    out_i = softmax_j(query_i · key_j · scale) @ value_j,  j in the window of i   [B, H, L, D] -> [B, H, L, Dv]
+    out_i = softmax_j(query_i · key_j · scale) @ value_j,  j in the window of i  [B, H, L, D] -> [B, H, L, Dv]
 
     causal:         i - w < j <= i
     bidirectional:  i - w//2 <= j <= i + (w - 1)//2                               w keys in both cases

@@ -1,7 +1,7 @@
 """Attention as rows: a block of queries, and the stretches of keys that any of them may see.
 
-Every row is one fused call, so work and memory grow with the pairs that the rows name, not with L S. A loop of
-such calls is faster than one batched call on unfolded keys: it copies less.
+Every row is one fused call, so work and memory grow with the pairs that the rows name, not with L S. A loop
+of such calls is faster than one batched call on unfolded keys: it copies less.
 """
 
 from __future__ import annotations
