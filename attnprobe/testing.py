@@ -1,5 +1,8 @@
 """For people whose gate is their test suite: scan a model, apply the rules, fail with the findings as text.
 
+And for those who write an attention: `assert_core_conforms` and `assert_module_conforms` test that it keeps
+its word (`attnprobe.conformance`; imported, with torch, on first use).
+
 from attnprobe.testing import assert_no_findings
 
 def test_attention_is_sound():
@@ -22,7 +25,19 @@ from attnprobe.records import Finding, Scan, Settings, Severity
 if TYPE_CHECKING:
     from torch import nn
 
+    from attnprobe.conformance import assert_core_conforms, assert_module_conforms
+
+__all__ = ["assert_core_conforms", "assert_module_conforms", "assert_no_findings"]
+
 _SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("assert_core_conforms", "assert_module_conforms"):
+        import attnprobe.conformance
+
+        return getattr(attnprobe.conformance, name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
 def assert_no_findings(

@@ -39,10 +39,11 @@ class Sdpa(Core):
         groups, q_len = key.shape[1], query.shape[2]
         if mask.parts <= {"causal"} and q_len == 1:
             # One query sees all keys: the heads of a group become its queries, and no key is copied.
-            folded = query.unflatten(1, (groups, -1)).squeeze(3)  # [B, G, H/G, D]
+            folded = query.reshape(query.shape[0], groups, -1, query.shape[3])  # [B, G, H/G, D]
             out = F.scaled_dot_product_attention(folded, key, value, dropout_p=dropout, scale=scale)
             return out.flatten(1, 2).unsqueeze(2)
-        is_flag = mask.parts == {"causal"} and q_len == key.shape[2]
+        # A branch, since under torch.compile a comparison of lengths is no bool.
+        is_flag = True if mask.parts == {"causal"} and q_len == key.shape[2] else False  # noqa: SIM210
         return F.scaled_dot_product_attention(
             query,
             key,

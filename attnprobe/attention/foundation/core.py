@@ -15,7 +15,8 @@ class Core(nn.Module):
     """Base of all cores. A mechanism says what it supports and defines `attend`, and `reference` beside it.
 
     `supports` holds of: "causal", "bidirectional", "cross" (L != S), "padding", "window", "sinks",
-    "segments", "dense", "bias", "grouped" (fewer key-value heads), "decode" (token by token, with a cache).
+    "segments", "dense", "bias", "grouped" (fewer key-value heads), "decode" (token by token, with a cache;
+    with it go causal calls in which the queries are the last of the keys, L < S).
     What is asked for and not supported is an error, never ignored.
     """
 
@@ -64,7 +65,7 @@ class Core(nn.Module):
             query: [B, H, L, D], L new tokens, usually one.
             key: [B, G, L, D].
             value: [B, G, L, Dv].
-            cache: Of `new_cache`; takes the new tokens up.
+            cache: Of `new_cache`; takes the new tokens up. Its `padding` says which of the first are real.
 
         Raises:
             MaskError: The mechanism has no decoding.
@@ -73,7 +74,8 @@ class Core(nn.Module):
             raise MaskError(f"{type(self).__name__} cannot decode token by token")
         assert isinstance(cache, KeyValueCache)
         keys, values = cache.append(key, value)
-        return self(query, keys, values, Mask(is_causal=True), scale=scale)
+        out: Tensor = self(query, keys, values, Mask(is_causal=True, padding=cache.seen), scale=scale)
+        return out
 
     def check(self, query: Tensor, key: Tensor, value: Tensor, mask: Mask) -> None:
         """Shapes, and whether the mask can be honoured.
@@ -101,7 +103,8 @@ class Core(nn.Module):
         if not mask.is_causal:
             needed.add("bidirectional")
         if query.shape[2] != key.shape[2]:
-            needed.add("decode" if mask.is_causal and "decode" in self.supports else "cross")
+            continues = mask.is_causal and query.shape[2] < key.shape[2] and "decode" in self.supports
+            needed.add("decode" if continues else "cross")
         if query.shape[1] != key.shape[1]:
             needed.add("grouped")
         if missing := needed - self.supports:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from attnprobe.attention.foundation.caches import Cache
 from attnprobe.attention.foundation.core import Core
 from attnprobe.attention.foundation.masks import ALL, Mask
-from attnprobe.errors import ShapeError
+from attnprobe.errors import MaskError, ShapeError
 
 Positions = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]  # (query, key, offset) -> both, rotated
 
@@ -67,27 +67,67 @@ class Attention(nn.Module):
         Args:
             x: [B, L, E].
             context: [B, S, C]; None: x itself.
-            mask: Which keys each query may see; with a cache it is causal and not given.
-            cache: Of `core.new_cache()`: x continues what the cache holds.
+            mask: Which keys each query may see; with a cache causal, and padding may come with the prompt.
+            cache: Of `new_cache()`: x continues what the cache holds.
 
         Returns:
             [B, L, E].
         """
-        source = x if context is None else context
-        query = self.q_norm(self._split(self.q_proj(x), self.num_heads))
-        key = self.k_norm(self._split(self.k_proj(source), self.num_kv_heads))
-        value = self._split(self.v_proj(source), self.num_kv_heads)
-        if self.positions is not None:
-            query, key = self.positions(query, key, 0 if cache is None else cache.length)
+        query, key, value = self._projected(x, context, 0 if cache is None else cache.length)
         if cache is None:
             out = self.core(query, key, value, mask)
         else:
+            prompt_padding(mask, cache)
             out = self.core.decode(query, key, value, cache)
-        return self.o_proj(out.transpose(1, 2).flatten(2))
+        return joined(out, self.o_proj)
 
-    def _split(self, x: Tensor, heads: int) -> Tensor:
-        """[B, S, H D] -> [B, H, S, D]."""
-        return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    def reference(self, x: Tensor, context: Tensor | None = None, *, mask: Mask = ALL) -> Tensor:
+        """The same with the reference of the core."""
+        query, key, value = self._projected(x, context, 0)
+        return joined(self.core.reference(query, key, value, mask, self.head_dim**-0.5), self.o_proj)
+
+    def new_cache(self) -> Cache:
+        """An empty cache for decoding."""
+        return self.core.new_cache()
+
+    @property
+    def supports(self) -> frozenset[str]:
+        """What the core supports; grouped heads are fixed when the layer is built."""
+        return self.core.supports - {"grouped"}
+
+    def _projected(self, x: Tensor, context: Tensor | None, offset: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Query [B, H, L, D], key and value [B, G, S, D]."""
+        source = x if context is None else context
+        query = self.q_norm(split(self.q_proj(x), self.num_heads))
+        key = self.k_norm(split(self.k_proj(source), self.num_kv_heads))
+        if self.positions is not None:
+            query, key = self.positions(query, key, offset)
+        return query, key, split(self.v_proj(source), self.num_kv_heads)
+
+
+def split(x: Tensor, heads: int) -> Tensor:
+    """[B, S, H D] -> [B, H, S, D]."""
+    return x.view(*x.shape[:-1], heads, x.shape[-1] // heads).transpose(1, 2)
+
+
+def joined(heads: Tensor, o_proj: nn.Module) -> Tensor:
+    """[B, H, L, D] -> [B, L, E]."""
+    out: Tensor = o_proj(heads.transpose(1, 2).flatten(2))
+    return out
+
+
+def prompt_padding(mask: Mask, cache: Cache) -> None:
+    """The padding of a prompt goes into the cache; nothing else can be asked for with a cache.
+
+    Raises:
+        MaskError: The mask asks for more, or padding comes after the first call.
+    """
+    if extra := mask.parts - {"causal", "padding"}:
+        raise MaskError(f"with a cache attention is causal; the mask also sets {', '.join(sorted(extra))}")
+    if mask.padding is not None:
+        if cache.length:
+            raise MaskError("padding belongs to the first call with a cache, that of the prompt")
+        cache.padding = mask.padding
 
 
 def _default_core() -> Core:

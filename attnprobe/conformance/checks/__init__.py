@@ -1,0 +1,1 @@
+"""One check per file: `check(specimen)` yields what it found wrong."""
