@@ -1,6 +1,7 @@
 """cosFormer: rectified queries and keys, weighted by the cosine of their distance.
 
-    weight_ij = relu(q_i) · relu(k_j) cos(π (i - j) / 2M),   out_i = Σ_j weight_ij v_j / Σ_j weight_ij   [B, H, L, Dv]
+    weight_ij = relu(q_i) · relu(k_j) cos(π (i - j) / 2M)
+    out_i     = Σ_j weight_ij v_j / Σ_j weight_ij                                       [B, H, L, Dv]
 
 The cosine of a difference is cos cos + sin sin, so it falls apart into features of width 2D.
 
@@ -8,8 +9,8 @@ Cost per head: 4 (L + S) D Dv FLOPs, causal 2 S C (2D + Dv) more for chunks of C
 decoding keeps 2D Dv + 2D numbers. Keeps a preference for near tokens; loses sharp selection, and every key
 whose rectified products with the query are all zero.
 
-Exactness: retrain. Source: Qin et al. 2022, arXiv:2202.08791, section 3. Departure: M is fixed beforehand, not
-the length at hand, so that a token's output does not change when further tokens arrive. A scale cancels.
+Exactness: retrain. Source: Qin et al. 2022, arXiv:2202.08791, section 3. Departure: M is fixed beforehand,
+not the length at hand, so that a token's output does not change when further tokens arrive. A scale cancels.
 """
 
 from __future__ import annotations

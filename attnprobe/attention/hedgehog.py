@@ -1,16 +1,16 @@
 """Hedgehog: a learned feature map that imitates the softmax's peaks.
 
-    out_i = φ(q_i)ᵀ (Σ_j ψ(k_j) v_jᵀ) / (φ(q_i) · Σ_j ψ(k_j)),   φ(x) = softmax([x W, -x W])      [B, H, L, Dv]
+    out_i = φ(q_i)ᵀ (Σ_j ψ(k_j) v_jᵀ) / (φ(q_i) · Σ_j ψ(k_j)),   φ(x) = softmax([x W, -x W])   [B, H, L, Dv]
 
-with its own W [D, D] for the queries of each head and for the keys of each key-value head, at first the identity.
+with its own W [D, D] for the queries of each head and for the keys of each key-value head, at first 1.
 
 Cost per head: 2 (L + S) (D² + 2D Dv) FLOPs, causal 2 S C (2D + Dv) more for chunks of C; memory linear in
 length; decoding keeps 2D Dv + 2D numbers. Keeps weights that are spiky and grow with q · k, once W has been
 taught by distilling the softmax's weights or outputs; untaught it is no better than elu + 1.
 
-Exactness: retrain. Source: Zhang et al. 2024, arXiv:2402.04347, section 4. Departures: no bias in the map; the
-softmax over all 2D features stands for their exponentials (for queries the same, it cancels). The paper does
-not scale; a scale other than 1/√D multiplies queries and keys by √(scale √D).
+Exactness: retrain. Source: Zhang et al. 2024, arXiv:2402.04347, section 4. Departures: no bias in the map;
+the softmax over all 2D features stands for their exponentials (for queries the same, it cancels). The paper
+does not scale; a scale other than 1/√D multiplies queries and keys by √(scale √D).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ decoding keeps D Dv + D numbers. Keeps the order and all of the past in a sum of
 selection: weights are nearly even, and cannot single out one key.
 
 Exactness: retrain. Source: Katharopoulos et al. 2020, arXiv:2006.16236, section 3.2. The paper does not
-scale; here a scale other than 1/√D multiplies queries and keys by √(scale √D), so that the default is the paper's.
+scale; here a scale other than 1/√D multiplies queries and keys by √(scale √D): the default is the paper's.
 """
 
 from __future__ import annotations

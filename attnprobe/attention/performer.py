@@ -1,16 +1,16 @@
 """Performer: positive random features that stand for the softmax (FAVOR+).
 
     out_i = φ(q_i)ᵀ (Σ_j ψ(k_j) v_jᵀ) / (φ(q_i) · Σ_j ψ(k_j))                           [B, H, L, Dv]
-    ψ(k)  = exp(W k̂ - |k̂|²/2),   k̂ = k √scale,   W [F, D] random with orthogonal rows, of norms as of normal ones
+    ψ(k)  = exp(W k̂ - |k̂|²/2),   k̂ = k √scale,   W [F, D] random, with orthogonal rows
 
 E[φ(q) · ψ(k)] = exp(scale q · k): unbiased weights, with a variance that grows with |q| |k| and falls with F.
 
-Cost per head: 2 (L + S) F (D + Dv) FLOPs, causal 2 S C (F + Dv) more for chunks of C; memory linear in length;
-decoding keeps F Dv + F numbers. Keeps the softmax on average; loses it where scores are large.
+Cost per head: 2 (L + S) F (D + Dv) FLOPs, causal 2 S C (F + Dv) more for chunks of C; memory linear in
+length; decoding keeps F Dv + F numbers. Keeps the softmax on average; loses it where scores are large.
 
 Exactness: approximate in the mean, but retrain in practice. Source: Choromanski et al. 2020,
 arXiv:2009.14794, section 2.3-2.4. Departures: φ(q) is divided by its own largest value and |q̂|² left out,
-both of which cancel in the quotient. Keys are not divided by a maximum over time, which would leak the future:
+both cancel in the quotient. Keys are not divided by a maximum over time, which would leak the future:
 W k̂ - |k̂|²/2 = |W|²/2 - |W - k̂|²/2 is bounded by half the squared norm of a row, so nothing overflows; keys
 far longer than the rows have weights of zero. `redraw` is left to the caller.
 """

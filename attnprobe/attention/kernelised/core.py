@@ -22,6 +22,7 @@ from attnprobe.attention.foundation.core import Core
 from attnprobe.attention.foundation.masks import Mask
 from attnprobe.attention.foundation.plain import repeated
 from attnprobe.attention.kernelised.precision import no_autocast, quotient, widened
+from attnprobe.attention.kernelised.states import arriving
 
 
 class Sums(NamedTuple):
@@ -87,7 +88,8 @@ class FeatureCore(Core):
         with no_autocast(query.device):
             q, k, v = widened(query, key, value)
             factor = query.shape[-1] ** -0.5 if scale is None else scale
-            out, cache.sums = self._causal(q, k, v, factor, None, cache.sums, cache.length)
+            real = arriving(cache, key.shape[2])
+            out, cache.sums = self._causal(q, k, v, factor, real, cache.sums, cache.length)
         cache.length += key.shape[2]
         return out.to(query.dtype)
 

@@ -1,0 +1,1 @@
+"""Attentions in which a few positions stand for many."""
