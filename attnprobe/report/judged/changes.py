@@ -9,15 +9,7 @@ from attnprobe.report.parts.catalogue import Text, Words, join, say
 from attnprobe.report.parts.names import metric_title, shown, signed_percent
 from attnprobe.report.parts.quantities import UNKNOWN
 from attnprobe.report.parts.safe_text import safe
-
-_SIGNS = {
-    "same": "=",
-    "within_noise": "≈",
-    "added": "+",
-    "removed": "−",
-    "changed": "~",
-    "not_comparable": "?",
-}
+from attnprobe.report.parts.verdict_signs import sign_of
 
 _JUDGED = ("better", "worse", "added", "removed")
 _MERELY_CHANGED = 3
@@ -66,7 +58,7 @@ def difference(change: Change) -> str:
 
 def verdict(change: Change) -> Text:
     """ "▲ worse", "≈ within the noise (±2.4 % …)"."""
-    sign = _SIGNS.get(change.verdict) or ("▲" if change.verdict == "worse" else "▼")
+    sign = sign_of(change)
     told = join((sign, say(f"verdict_of.{change.verdict}")), "list.space")
     return say("tally.with_reasons", text=told, reasons=safe(change.reason, 200)) if change.reason else told
 

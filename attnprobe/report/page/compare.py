@@ -13,17 +13,9 @@ from attnprobe.report.parts.findings import card_title
 from attnprobe.report.parts.names import metric_title, shown, signed_percent
 from attnprobe.report.parts.quantities import UNKNOWN
 from attnprobe.report.parts.safe_text import safe
+from attnprobe.report.parts.verdict_signs import sign_of
 
 ROWS_SHOWN = 300
-
-_GLYPHS = {
-    "same": "=",
-    "within_noise": "≈",
-    "added": "+",
-    "removed": "−",
-    "changed": "~",
-    "not_comparable": "?",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +75,7 @@ def _row(scan: Scan, change: Change) -> tuple[Words, ...]:
 
 def verdict(change: Change) -> Words:
     """ "▲ worse", "≈ within the noise: ±2.4 %": which way a number went, and the word for it."""
-    glyph = _GLYPHS.get(change.verdict) or ("▲" if (change.relative or 0) > 0 else "▼")
+    glyph = sign_of(change)
     told = join((glyph, say(f"verdict_of.{change.verdict}")), "list.space")
     return join((told, safe(change.reason, 500)), "list.colon") if change.reason else told
 
