@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -79,7 +79,7 @@ class Specimen:
     def inputs(
         self, q_len: int, kv_len: int | None = None, *, dtype: torch.dtype = torch.float64, **shape: int
     ) -> tuple[Tensor, ...]:
-        """Inputs of so many queries and keys; `shape` may set batch and seed, for cores groups and value_dim."""
+        """Inputs of so many queries and keys; `shape` may set batch, seed, and groups, value_dim of cores."""
         raise NotImplementedError
 
     def run(self, copy: Any, inputs: tuple[Tensor, ...], mask: Mask) -> Tensor:
@@ -96,9 +96,18 @@ class Specimen:
         """The next tokens; `padding` comes with the first."""
         raise NotImplementedError
 
-    def groupings(self) -> tuple[dict[str, int], ...]:
-        """Shapes beyond the usual one."""
+    def groupings(self) -> tuple[dict[str, Any], ...]:
+        """The usual shape, and those beyond it."""
         return ({},)
+
+    def samples(
+        self, dtype: torch.dtype, lengths: Sequence[int] = (33,), batch: int = 2
+    ) -> Iterator[tuple[str, tuple[Tensor, ...], Mask]]:
+        """Name, inputs and mask of one call per mode and length."""
+        for mode in self.modes:
+            for length in lengths:
+                name = f"length {length}{', causal' if mode else ''}"
+                yield name, self.inputs(length, dtype=dtype, batch=batch), Mask(is_causal=mode)
 
 
 @dataclass
@@ -150,10 +159,10 @@ class CoreSpecimen(Specimen):
         query, key, value = inputs
         return copy.decode(query, key, value, cache)
 
-    def groupings(self) -> tuple[dict[str, int], ...]:
+    def groupings(self) -> tuple[dict[str, Any], ...]:
         """Fewer key-value heads, and values of another width."""
         counts = [n for n in range(1, self.num_heads) if self.num_heads % n == 0]
-        grouped = [{"groups": n} for n in counts] if "grouped" in self.supports else []
+        grouped: list[dict[str, Any]] = [{"groups": n} for n in counts] if "grouped" in self.supports else []
         return ({}, {"value_dim": self.head_dim + 4}, *grouped)
 
 
@@ -187,6 +196,15 @@ class ModuleSpecimen(Specimen):
         if kv_len is None:
             return (x,)
         return x, self.random(batch, kv_len, self.context_dim or self.embed_dim, dtype=dtype, seed=seed + 1)
+
+    def samples(
+        self, dtype: torch.dtype, lengths: Sequence[int] = (33,), batch: int = 2
+    ) -> Iterator[tuple[str, tuple[Tensor, ...], Mask]]:
+        """Where shapes were given: one call each."""
+        if not self.shapes:
+            yield from super().samples(dtype, lengths, batch)
+        for shape in self.shapes:
+            yield f"{list(shape)}", (self.random(batch, *shape[1:], dtype=dtype, seed=1),), Mask()
 
     def run(self, copy: Any, inputs: tuple[Tensor, ...], mask: Mask) -> Tensor:
         """[B, L, E]; a map is called without a mask."""

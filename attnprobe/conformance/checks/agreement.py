@@ -9,23 +9,21 @@ import torch
 from attnprobe.attention.foundation.masks import Mask
 from attnprobe.conformance.comparing import differences, with_gradients
 from attnprobe.conformance.mask_cases import mask_cases
-from attnprobe.conformance.specimens import ModuleSpecimen, Specimen
+from attnprobe.conformance.specimens import CoreSpecimen, Specimen
 
-_CROSS = ((5, 33), (63, 17))
+_CROSS = ((1, 33), (5, 33), (63, 17))
 _CONTINUED = ((1, 33), (5, 33))
 _GRADIENT_LOSS = 10  # a gradient passes twice as many operations, and sums over more of them
 
 
 def check(specimen: Specimen) -> Iterator[str]:
     """All lengths in two dtypes; groupings, crossed lengths and masks in float64."""
-    if isinstance(specimen, ModuleSpecimen) and specimen.shapes:
-        for shape in specimen.shapes:
-            for dtype in (torch.float64, torch.float32):
-                x = specimen.random(*shape, dtype=dtype, seed=1)
-                yield from _compared(specimen, f"{list(shape)}", (x,), Mask(), dtype)
+    for dtype in (torch.float64, torch.float32):
+        for case, inputs, mask in specimen.samples(dtype, specimen.lengths):
+            yield from _compared(specimen, case, inputs, mask, dtype)
+    if not specimen.has_sequences:
         return
     for is_causal in specimen.modes:
-        yield from _lengths(specimen, is_causal)
         yield from _crossed(specimen, is_causal)
         for shape_change in specimen.groupings()[1:]:
             inputs = specimen.inputs(33, None, **shape_change)
@@ -35,22 +33,12 @@ def check(specimen: Specimen) -> Iterator[str]:
                 yield from _compared(specimen, f"length {length}, {name}", specimen.inputs(length), mask)
 
 
-def _lengths(specimen: Specimen, is_causal: bool) -> Iterator[str]:
-    for length in specimen.lengths:
-        for dtype in (torch.float64, torch.float32):
-            case = f"length {length}{', causal' if is_causal else ''}"
-            yield from _compared(
-                specimen, case, specimen.inputs(length, dtype=dtype), Mask(is_causal=is_causal), dtype
-            )
-
-
 def _crossed(specimen: Specimen, is_causal: bool) -> Iterator[str]:
-    if isinstance(specimen, ModuleSpecimen):
-        pairs = _CROSS if "cross" in specimen.supports and not is_causal else ()
-    elif "cross" in specimen.supports:
-        pairs = _CROSS + _CONTINUED
-    else:
-        pairs = _CONTINUED if is_causal and "decode" in specimen.supports else ()
+    pairs: tuple[tuple[int, int], ...] = ()
+    if "cross" in specimen.supports:
+        pairs = _CROSS
+    elif is_causal and "decode" in specimen.supports and isinstance(specimen, CoreSpecimen):
+        pairs = _CONTINUED
     for q_len, kv_len in pairs:
         case = f"{q_len} queries of {kv_len} keys{', causal' if is_causal else ''}"
         inputs = specimen.inputs(q_len, kv_len)

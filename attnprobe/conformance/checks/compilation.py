@@ -6,29 +6,17 @@ from collections.abc import Iterator
 
 import torch
 
-from attnprobe.attention.foundation.masks import Mask
 from attnprobe.conformance.comparing import differences
-from attnprobe.conformance.specimens import ModuleSpecimen, Specimen
+from attnprobe.conformance.specimens import Specimen
 
 
 def check(specimen: Specimen) -> Iterator[str]:
     """Without code generation: backend "eager"."""
     copy = specimen.copy(torch.float32)
-    cases: list[tuple[str, tuple[torch.Tensor, ...], Mask]] = []
-    if isinstance(specimen, ModuleSpecimen) and specimen.shapes:
-        for shape in specimen.shapes[:2]:
-            cases.append((f"{list(shape)}", (specimen.random(*shape, dtype=torch.float32, seed=1),), Mask()))
-    else:
-        for mode in specimen.modes:
-            for length in (33, 48):
-                mask = Mask(is_causal=mode)
-                cases.append(
-                    (f"length {length}, {mode=}", specimen.inputs(length, dtype=torch.float32), mask)
-                )
     torch.compiler.reset()
     compiled = torch.compile(copy, fullgraph=True, backend="eager")
     with torch.no_grad():
-        for case, inputs, mask in cases:
+        for case, inputs, mask in specimen.samples(torch.float32, lengths=(33, 48)):
             try:
                 found = specimen.run(compiled, inputs, mask)
             except Exception as error:  # whatever the compiler cannot take

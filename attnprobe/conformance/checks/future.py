@@ -1,4 +1,4 @@
-"""What comes later, however large, changes nothing before it; nor does a gradient flow from before to later."""
+"""What comes later, however large, changes nothing before it, and gets no gradient from there."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from attnprobe.conformance.specimens import CoreSpecimen, Specimen
 
 
 def check(specimen: Specimen) -> Iterator[str]:
-    """By padding away a whole sample, and by a row of a dense mask. Of cores: a module adds biases after it."""
+    """By padding away a whole sample, and by a row of a dense mask. Of cores: a module adds biases."""
     if not isinstance(specimen, CoreSpecimen):
         return
     for is_causal in specimen.modes:
