@@ -24,7 +24,8 @@ class Section:
     heading: str
     words: str = ""
     items: tuple[str, ...] = ()
-    code: str = ""  # TOML
+    code: str = ""  # its lines stand as they are
+    syntax: str = "toml"  # of `code`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,9 @@ def as_markdown(explanation: Explanation) -> str:
         lines += ["", f"## {section.heading}", ""]
         lines += [_inline(section.words), ""] if section.words else []
         lines += [f"- {_inline(item)}" for item in section.items]
-        lines += ["```toml", *map(visible, section.code.splitlines()), "```"] if section.code else []
+        lines += (
+            [f"```{section.syntax}", *map(visible, section.code.splitlines()), "```"] if section.code else []
+        )
     return "\n".join(lines)
 
 

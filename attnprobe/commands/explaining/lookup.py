@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 
 from attnprobe.commands.explaining.explanation import Explanation
-from attnprobe.commands.explaining.of_replacement import of_replacement
+from attnprobe.commands.explaining.of_replacement import attentions, of_attention, of_replacement
 from attnprobe.commands.explaining.of_rule import of_rule
 from attnprobe.commands.explaining.replacements import replacements
 from attnprobe.dictionary import Entry, facts
@@ -34,13 +34,16 @@ def explained(name: str, language: str, metrics: Mapping[str, Entry]) -> Explana
     built_in = replacements()
     rule = find_rule(name)
     if rule is not None:
-        known = {key: entry.metric for key, entry in metrics.items()}
-        return of_rule(rule, language, known, built_in)
+        dictionary = {key: entry.metric for key, entry in metrics.items()}
+        return of_rule(rule, language, dictionary, built_in)
     if name.lower() in built_in:
         return of_replacement(built_in[name.lower()], language)
+    if name.lower() in attentions():
+        return of_attention(name.lower(), language)
     rules, _ = installed()
+    known = (*metrics, *built_in, *attentions(), *codes())
     raise UsageError(
-        f"nothing is named '{name}'{nearest_rule(name, rules, (*metrics, *built_in, *codes()))}",
+        f"nothing is named '{name}'{nearest_rule(name, rules, known)}",
         hint="`attnprobe explain` without a name lists everything that has one.",
     )
 

@@ -6,9 +6,20 @@ from typing import TYPE_CHECKING
 
 from attnprobe.commands.explaining.explanation import Explanation, Section
 from attnprobe.commands.explaining.words import WORDS
+from attnprobe.commands.terminal.sources import docstring
+from attnprobe.registry import module_names
 
 if TYPE_CHECKING:
     from attnprobe.records import Replacement
+
+ATTENTIONS = "attnprobe.attention"
+
+
+def of_attention(name: str, language: str) -> Explanation:
+    """A built-in attention of which no rule needs to know: what its file says."""
+    text = docstring(f"{ATTENTIONS}.{name}")
+    section = Section(name="computes", heading=WORDS[language]["computes"], code=_body(text), syntax="text")
+    return Explanation(name=name, title=text.partition("\n")[0].rstrip("."), sections=(section,))
 
 
 def of_replacement(replacement: Replacement, language: str) -> Explanation:
@@ -26,7 +37,9 @@ def of_replacement(replacement: Replacement, language: str) -> Explanation:
     change = replacement.change[language]
     for name, each in replacement.options.items():
         change = change.replace("{" + name + "}", str(each.default))
+    own = docstring(f"{ATTENTIONS}.{replacement.name}") if replacement.name in attentions() else ""
     sections = (
+        Section(name="computes", heading=words["computes"], code=_body(own), syntax="text"),
         Section(name="fix", heading=words["fix"], words=change),
         Section(name="limits", heading=words["limits"], items=options),
         Section(name="fits", heading=words["fits"], items=fits),
@@ -40,5 +53,15 @@ def of_replacement(replacement: Replacement, language: str) -> Explanation:
         name=replacement.name,
         title=replacement.title[language],
         rows=rows,
-        sections=tuple(each for each in sections if each.words or each.items),
+        sections=tuple(each for each in sections if each.words or each.items or each.code),
     )
+
+
+def attentions() -> tuple[str, ...]:
+    """Names of the attentions that we ship."""
+    return module_names(ATTENTIONS)
+
+
+def _body(text: str) -> str:
+    """A docstring without its first line."""
+    return text.partition("\n")[2].strip("\n")

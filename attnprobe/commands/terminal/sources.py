@@ -16,12 +16,16 @@ def file_of(module: str) -> str:
 
 def first_line(module: str) -> str:
     """The first line of its docstring."""
+    return docstring(module).split("\n", 1)[0]
+
+
+def docstring(module: str) -> str:
+    """Its docstring; "" when there is none."""
     origin = _origin(module)
     if not origin:
         return ""
     with open(origin, encoding="utf-8") as source:
-        docstring = ast.get_docstring(ast.parse(source.read()))
-    return (docstring or "").split("\n", 1)[0]
+        return ast.get_docstring(ast.parse(source.read())) or ""
 
 
 def _origin(module: str) -> str:
