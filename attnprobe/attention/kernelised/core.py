@@ -55,10 +55,14 @@ class FeatureCore(Core):
         """ψ of keys at positions `start` and on. [B, G, C, D] -> [B, G, C, F]."""
         raise NotImplementedError
 
+    def shared(self, key: Tensor, value: Tensor, num_heads: int) -> tuple[Tensor, Tensor]:
+        """Keys and values as the features need them: copied where each query head has its own."""
+        return key, value
+
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Mask, scale: float) -> Tensor:
         """Products of features with the sums over keys."""
         with no_autocast(query.device):
-            q, k, v = widened(query, key, value)
+            q, k, v = widened(query, *self.shared(key, value, query.shape[1]))
             if mask.is_causal:
                 out, _ = self._causal(q, k, v, scale, mask.padding)
             else:
@@ -67,6 +71,7 @@ class FeatureCore(Core):
 
     def reference(self, query: Tensor, key: Tensor, value: Tensor, mask: Mask, scale: float) -> Tensor:
         """The whole matrix of weights, masked, over its row sums."""
+        key, value = self.shared(key, value, query.shape[1])
         phi = self.query_features(query, scale, key.shape[2] - query.shape[2])
         psi = repeated(self.key_features(key, scale, 0), query.shape[1])
         weights = phi @ psi.mT  # [B, H, L, S]
@@ -86,7 +91,7 @@ class FeatureCore(Core):
         assert isinstance(cache, SumsCache)
         self.check(query, key, value, Mask(is_causal=True))
         with no_autocast(query.device):
-            q, k, v = widened(query, key, value)
+            q, k, v = widened(query, *self.shared(key, value, query.shape[1]))
             factor = query.shape[-1] ** -0.5 if scale is None else scale
             real = arriving(cache, key.shape[2])
             out, cache.sums = self._causal(q, k, v, factor, real, cache.sums, cache.length)

@@ -14,3 +14,9 @@ def arriving(cache: Cache, count: int) -> Tensor | None:
         return None
     known = cache.padding[:, cache.length : cache.length + count]
     return torch.nn.functional.pad(known, (0, count - known.shape[1]), value=True)
+
+
+class MatrixCache(Cache):
+    """One matrix per head, of one size for any length."""
+
+    matrix: Tensor | None = None  # [B, H, D, Dv]

@@ -10,13 +10,13 @@ Runs = tuple[tuple[int, int], ...]  # (number of stretches, length of each), one
 
 def strides(length: int, stride: int) -> Runs:
     """Stretches of `stride` positions; the last one may be shorter."""
-    full, rest = divmod(length, stride)
+    full, rest = length // stride, length % stride  # divmod stops torch.compile
     return tuple(run for run in ((full, stride), (1, rest)) if run[0] and run[1])
 
 
 def segments(length: int, count: int) -> Runs:
     """`count` stretches of nearly equal lengths, or one for each position where there are fewer positions."""
-    short, longer = divmod(length, count)
+    short, longer = length // count, length % count
     return tuple(run for run in ((count - longer, short), (longer, short + 1)) if run[0] and run[1])
 
 

@@ -1,0 +1,1 @@
+"""Attentions that carry a matrix from token to token, with decay or correction, run chunk by chunk."""
