@@ -54,12 +54,12 @@ class DilatedWindow(Core):
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Mask, scale: float) -> Tensor:
         """Tokens of one remainder modulo r are a sequence of their own, with a plain window."""
         step, q_len = self.dilation, query.shape[2]
-        folded = [_folded(tensor, step) for tensor in (query, key, value)]
+        q, k, v = _folded(query, step), _folded(key, step), _folded(value, step)
         reach = reach_of(self.window_size, mask.is_causal)
-        rows = window_rows(folded[0].shape[2], folded[1].shape[2], reach)
+        rows = window_rows(q.shape[2], k.shape[2], reach)
         inner = Mask(padding=_padding(mask, key, step), segments=_segments(mask, step))
-        out = attend_rows(*folded, inner, scale, rows, window_rule(reach))
-        out = out.unflatten(0, (-1, step)).movedim(1, 3).flatten(2, 3)  # [B, H, L + pad, Dv]
+        out = attend_rows(q, k, v, inner, scale, rows, window_rule(reach))
+        out = out.reshape(-1, step, *out.shape[1:]).movedim(1, 3).flatten(2, 3)  # [B, H, L + pad, Dv]
         return out[:, :, out.shape[2] - q_len :]
 
     def reference(self, query: Tensor, key: Tensor, value: Tensor, mask: Mask, scale: float) -> Tensor:
@@ -85,7 +85,8 @@ def _folded(tensor: Tensor, step: int) -> Tensor:
     Padded at the front: queries and keys then keep their common end.
     """
     full = F.pad(tensor, (0, 0, -tensor.shape[2] % step, 0))
-    return full.unflatten(2, (-1, step)).movedim(3, 1).flatten(0, 1)
+    apart = full.reshape(*full.shape[:2], -1, step, full.shape[3])
+    return apart.movedim(3, 1).flatten(0, 1)
 
 
 def _folded_row(tensor: Tensor, step: int) -> Tensor:

@@ -55,8 +55,8 @@ def attend_rows(
     outs = []
     for row, block in zip(rows, queries, strict=True):
         if row.spans:
-            seen = _seen(mask, row, rule, shift, query.device)
-            bias = None if mask.bias is None else _part(mask.bias, row)
+            seen = seen_by(mask, row, rule, shift, query.device)
+            bias = None if mask.bias is None else part_of(mask.bias, row)
             out = fused(block, keys.take(row.spans), values.take(row.spans), seen, bias, scale)
         else:
             out = block.new_zeros(*block.shape[:3], value.shape[3])
@@ -71,7 +71,7 @@ def fused(
     """One call of F.scaled_dot_product_attention. [B, H, L, D] x [B, G, S, D] -> [B, H, L, Dv]."""
     if visible is None and bias is None and query.shape[2] == 1:
         # One query that sees all keys: the heads of a group become its queries, and no key is copied.
-        folded = query.unflatten(1, (key.shape[1], -1)).squeeze(3)  # [B, G, H/G, D]
+        folded = query.reshape(query.shape[0], key.shape[1], -1, query.shape[3])  # [B, G, H/G, D]
         return F.scaled_dot_product_attention(folded, key, value, scale=scale).flatten(1, 2).unsqueeze(2)
     attn_mask = visible
     if bias is not None:
@@ -119,9 +119,9 @@ def blocks_of(length: int, size: int) -> list[Span]:
 
 
 def merged(spans: Iterable[Span], length: int) -> tuple[Span, ...]:
-    """Stretches clipped to 0 … length, in order, overlapping and adjoining ones made one, empty ones gone."""
+    """Stretches in order of their starts, clipped to 0 … length, overlapping ones made one, empty ones gone."""
     found: list[Span] = []
-    for start, stop in sorted((max(start, 0), min(stop, length)) for start, stop in spans):
+    for start, stop in ((max(start, 0), min(stop, length)) for start, stop in spans):
         if start >= stop:
             continue
         if found and start <= found[-1][1]:
@@ -142,7 +142,7 @@ def narrowed(mask: Mask, visible: Tensor) -> Mask:
     return replace(mask, dense=visible if mask.dense is None else mask.dense & visible)
 
 
-def _seen(mask: Mask, row: Row, rule: Rule | None, shift: int, device: torch.device) -> Tensor | None:
+def seen_by(mask: Mask, row: Row, rule: Rule | None, shift: int, device: torch.device) -> Tensor | None:
     """All conditions on the pairs of a row but the bias, broadcast to [B, H, l, s]; None: all is seen."""
     found: list[Tensor] = []
     if rule is not None:
@@ -155,14 +155,14 @@ def _seen(mask: Mask, row: Row, rule: Rule | None, shift: int, device: torch.dev
         own = mask.segments[:, None, row.start : row.stop, None]
         found.append(own == _columns(mask.segments[:, None, None, :], row))
     if mask.dense is not None:
-        found.append(_part(mask.dense, row))
+        found.append(part_of(mask.dense, row))
     visible: Tensor | None = None
     for each in found:
         visible = each if visible is None else visible & each
     return visible
 
 
-def _part(tensor: Tensor, row: Row) -> Tensor:
+def part_of(tensor: Tensor, row: Row) -> Tensor:
     """Queries and keys of a row from what broadcasts to [B, H, L, S]."""
     if tensor.dim() >= 2 and tensor.shape[-2] > 1:
         tensor = tensor[..., row.start : row.stop, :]
