@@ -81,7 +81,7 @@ class DeltaRule(RecurrentLayer):
             torch.zeros_like(tokens.key[:, :, :1].mT @ tokens.value[:, :, :1]) if matrix is None else matrix
         )
         outs = []
-        for q, k, v, strength in zip(*(each.split(1, dim=2) for each in tokens), strict=True):
+        for q, k, v, strength in zip(*(torch.split(each, 1, dim=2) for each in tokens), strict=True):
             state = state + k.mT @ (strength * (v - k @ state))
             outs.append(q @ state)
         return torch.cat(outs, dim=2), state

@@ -95,7 +95,7 @@ class GatedLinear(RecurrentLayer):
 
 
 def _carried(added: Tensor, left: Tensor, matrix: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The matrix before every chunk [B, H, n, D, D], and behind the last. left [B, H, n, D, 1]: what stays."""
+    """The matrix before every chunk [B, H, n, D, D], and behind the last; left [B, H, n, D, 1] stays."""
     state = torch.zeros_like(added[:, :, 0]) if matrix is None else matrix
     states = []
     for new, stays in zip(added.unbind(2), left.unbind(2), strict=True):

@@ -72,7 +72,7 @@ def _projected(projection: Tensor, x: Tensor, padding: Tensor | None) -> Tensor:
     if padding is not None:
         x = x.masked_fill(~padding[:, None, :, None], 0.0)
     wide = x.transpose(1, 2).flatten(2)  # [B, S, G D]; no copy behind a projection layer
-    return (projection @ wide).to(x.dtype).unflatten(2, (x.shape[1], -1)).transpose(1, 2)
+    return torch.unflatten((projection @ wide).to(x.dtype), 2, (x.shape[1], -1)).transpose(1, 2)
 
 
 attention = Linformer

@@ -65,7 +65,8 @@ class Performer(FeatureCore):
                 f"Performer was made for heads of width {self.head_dim}; got {x.shape[-1]}",
                 hint=f"Performer({self.features}, head_dim={x.shape[-1]})",
             )
-        return x @ self.projection.to(x.dtype).mT
+        logits: Tensor = x @ self.projection.to(x.dtype).mT
+        return logits
 
 
 def orthogonal_features(features: int, head_dim: int, seed: int) -> Tensor:

@@ -82,8 +82,8 @@ class PooledKv(Core):
         """[B, H, height width, D] -> sums over squares, [B, H, squares, D]; at the far edges they are cut."""
         assert self.grid is not None
         (height, width), size = self.grid, self.stride
-        plane = F.pad(x.unflatten(2, self.grid), (0, 0, 0, -width % size, 0, -height % size))
-        return plane.unflatten(3, (-1, size)).unflatten(2, (-1, size)).sum((3, 5)).flatten(2, 3)
+        plane = F.pad(torch.unflatten(x, 2, self.grid), (0, 0, 0, -width % size, 0, -height % size))
+        return torch.unflatten(torch.unflatten(plane, 3, (-1, size)), 2, (-1, size)).sum((3, 5)).flatten(2, 3)
 
     def _stretches(self, length: int) -> Tensor:
         """The stretch of every position, int [S]."""

@@ -9,9 +9,9 @@ with γ_h = 1 - 2^(-5-h) for head h = 0, 1, …, and norm over the width of a he
 Cost per head: 4 S D Dv FLOPs and 2 S C (D + Dv) for chunks of C = 64; memory linear in length; decoding keeps
 D Dv numbers. Keeps what is near, weighted by signed products; loses the far past, at a rate fixed by head.
 
-Exactness: retrain. Source: Sun et al. 2023, arXiv:2307.08621, sections 2.1-2.3 (the recurrent, the parallel and
-the chunked form, and the scales of heads). Departures: no rotation (give the layer rotary positions); the output
-gate belongs to the layer. Powers of γ are exponentials of sums of log γ, so no power is ever inverted.
+Exactness: retrain. Source: Sun et al. 2023, arXiv:2307.08621, sections 2.1-2.3 (the recurrent, the parallel
+and the chunked form, and the scales of heads). Departures: no rotation (give the layer rotary positions); the
+output gate belongs to the layer. Powers of γ are exponentials of sums of log γ: none is ever inverted.
 """
 
 from __future__ import annotations
@@ -100,12 +100,12 @@ def _retained(
         key = key.masked_fill(~padding[:, None, :, None], 0.0)
     num_heads, ahead = query.shape[1], key.shape[2] - query.shape[2]
     logs = log_decays(num_heads, query)[:, None]  # [H, 1]
-    before = (each[:, :, :ahead].split(_CHUNK, dim=2) if ahead else () for each in (key, value))
+    before = (torch.split(each[:, :, :ahead], _CHUNK, dim=2) if ahead else () for each in (key, value))
     for keys, values in zip(*before, strict=True):
         matrix = _carried(matrix, repeated(keys, num_heads), repeated(values, num_heads), logs)
     outs = []
     rest = (query, key[:, :, ahead:], value[:, :, ahead:])
-    for queries, near_keys, near_values in zip(*(each.split(_CHUNK, 2) for each in rest), strict=True):
+    for queries, near_keys, near_values in zip(*(torch.split(each, _CHUNK, 2) for each in rest), strict=True):
         keys, values = repeated(near_keys, num_heads), repeated(near_values, num_heads)
         outs.append(_chunk(queries * scale, keys, values, matrix, logs).transpose(1, 2))
         matrix = _carried(matrix, keys, values, logs)

@@ -104,7 +104,7 @@ class FeatureCore(Core):
         sums = self._gathered(key, value, scale, padding, None, 0)
         groups, offset = key.shape[1], key.shape[2] - query.shape[2]
         outs = []
-        for number, block in enumerate(query.split(self.block_size, dim=2)):
+        for number, block in enumerate(torch.split(query, self.block_size, dim=2)):
             phi = _folded(self.query_features(block, scale, offset + number * self.block_size), groups)
             out = quotient(phi @ sums.matrix, _row_sums(phi, sums.total))
             outs.append(_unfolded(out, query.shape[1]))
@@ -122,7 +122,7 @@ class FeatureCore(Core):
         """The sums with further keys and values taken up."""
         size = self.block_size
         for number, (keys, values) in enumerate(
-            zip(key.split(size, dim=2), value.split(size, dim=2), strict=True)
+            zip(torch.split(key, size, dim=2), torch.split(value, size, dim=2), strict=True)
         ):
             psi = self.key_features(keys, scale, start + number * size)
             if padding is not None:
@@ -152,7 +152,7 @@ class FeatureCore(Core):
             padding = None if padding is None else padding[:, ahead:]
             start += ahead
         size = self.chunk_size
-        chunks = (tensor.split(size, dim=2) for tensor in (query, key, value))
+        chunks = (torch.split(tensor, size, dim=2) for tensor in (query, key, value))
         for number, (queries, keys, values) in enumerate(zip(*chunks, strict=True)):
             phi = self.query_features(queries, scale, start + number * size)
             psi = self.key_features(keys, scale, start + number * size)
@@ -193,14 +193,14 @@ def _real(psi: Tensor, padding: Tensor) -> Tensor:
 
 def _folded(phi: Tensor, groups: int) -> Tensor:
     """Heads that share keys become rows of one head. [B, H, C, F] -> [B, G, H/G C, F]."""
-    return phi if phi.shape[1] == groups else phi.unflatten(1, (groups, -1)).flatten(2, 3)
+    return phi if phi.shape[1] == groups else torch.unflatten(phi, 1, (groups, -1)).flatten(2, 3)
 
 
 def _unfolded(out: Tensor, num_heads: int) -> Tensor:
     """[B, G, H/G C, Dv] -> [B, H, C, Dv]."""
     if out.shape[1] == num_heads:
         return out
-    return out.unflatten(2, (num_heads // out.shape[1], -1)).flatten(1, 2)
+    return torch.unflatten(out, 2, (num_heads // out.shape[1], -1)).flatten(1, 2)
 
 
 def _joined(outs: list[Tensor]) -> Tensor:

@@ -48,8 +48,8 @@ def any_real(padding: Tensor | None, runs: Runs) -> Tensor | None:
 
 def _stretches(x: Tensor, runs: Runs) -> list[Tensor]:
     """[B, H, S, D] -> for each run [B, H, stretches, length, D]."""
-    parts = x.split([count * length for count, length in runs], dim=2)
-    return [part.unflatten(2, run) for part, run in zip(parts, runs, strict=True)]
+    parts = torch.split(x, [count * length for count, length in runs], dim=2)
+    return [torch.unflatten(part, 2, run) for part, run in zip(parts, runs, strict=True)]
 
 
 def seen(real: Tensor | None) -> Tensor | None:

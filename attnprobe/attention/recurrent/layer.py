@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -136,4 +137,4 @@ def chunks(tokens: Tokens, size: int) -> Tokens:
     """[B, H, S, D] -> [B, H, n, size, D], zeros behind the last token."""
     surplus = -tokens.query.shape[2] % size
     padded = (functional.pad(each, (0, 0, 0, surplus)) for each in tokens)
-    return Tokens(*(each.unflatten(2, (-1, size)) for each in padded))
+    return Tokens(*(torch.unflatten(each, 2, (-1, size)) for each in padded))
