@@ -2,8 +2,8 @@
 
     out_i = softmax(query_i @ key_N(i)^T · scale) @ value_N(i)      N(i): the k x k nearest points
 
-At a border the neighbourhood is moved inwards, so that every query sees k points per axis (all, where the axis
-has fewer). With a dilation it sees every `dilation`-th point.
+At a border the neighbourhood is moved inwards, so that every query sees k points per axis (all,
+where the axis has fewer). With a dilation it sees every `dilation`-th point.
 
 Cost: 4 B H S (t + k - 1)² D FLOPs in tiles of t x t queries (t >= k; 4 B H S k² D would be the least), memory
 B G S ((t + k - 1) / t)² D for the keys of the tiles: linear in the number S of points.

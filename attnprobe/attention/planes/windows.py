@@ -18,7 +18,7 @@ from attnprobe.attention.planes.layout import Plane
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Windows of `size` points per axis over a plane that is moved by `shift` and filled up to whole windows."""
+    """Windows of `size` points per axis over a plane, moved by `shift` and filled up to whole windows."""
 
     plane: Plane
     size: Plane
