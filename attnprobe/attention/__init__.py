@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from attnprobe.attention.foundation.core import Core
     from attnprobe.attention.foundation.masks import Mask
     from attnprobe.attention.foundation.modules import Attention
+    from attnprobe.attention.foundation.rotary import Rotary
 
-__all__ = ["Attention", "Cache", "Core", "KeyValueCache", "Mask", "build", "names"]
+__all__ = ["Attention", "Cache", "Core", "KeyValueCache", "Mask", "Rotary", "build", "names"]
 
 _HOMES = {
     "Attention": "modules",
@@ -34,6 +35,7 @@ _HOMES = {
     "Core": "core",
     "KeyValueCache": "caches",
     "Mask": "masks",
+    "Rotary": "rotary",
 }  # of the foundation; imported when first used, so that listing the names costs no torch
 
 

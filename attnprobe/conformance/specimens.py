@@ -148,7 +148,7 @@ class CoreSpecimen(Specimen):
     def reference(self, copy: Core, inputs: tuple[Tensor, ...], mask: Mask) -> Tensor:
         """The core's own, at the usual scale."""
         query, key, value = inputs
-        return copy.reference(query, key, value, mask, query.shape[-1] ** -0.5)
+        return copy.reference(query, key, value, mask, copy.usual_scale(query.shape[-1]))
 
     def decode(
         self, copy: Core, inputs: tuple[Tensor, ...], cache: Cache, padding: Tensor | None = None

@@ -32,7 +32,7 @@ class Core(nn.Module):
             key: [B, G, S, D]; H is a multiple of G.
             value: [B, G, S, Dv].
             mask: Which keys each query may see.
-            scale: Of the scores; None: 1/√D.
+            scale: Of the scores; None: `usual_scale`.
 
         Returns:
             [B, H, L, Dv].
@@ -42,7 +42,12 @@ class Core(nn.Module):
             MaskError: The mask asks for what this mechanism cannot honour.
         """
         self.check(query, key, value, mask)
-        return self.attend(query, key, value, mask, query.shape[-1] ** -0.5 if scale is None else scale)
+        scale = self.usual_scale(query.shape[-1]) if scale is None else scale
+        return self.attend(query, key, value, mask, scale)
+
+    def usual_scale(self, head_dim: int) -> float:
+        """Of the scores, where none is given: 1/√D."""
+        return float(head_dim**-0.5)
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Mask, scale: float) -> Tensor:
         """The mechanism, on checked shapes. [B, H, L, D] x [B, G, S, D] x [B, G, S, Dv] -> [B, H, L, Dv]."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from attnprobe.attention.foundation.caches import Cache
 from attnprobe.attention.foundation.core import Core
 from attnprobe.attention.foundation.masks import ALL, Mask
+from attnprobe.attention.foundation.norms import RmsNorm
 from attnprobe.errors import MaskError, ShapeError
 
 Positions = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]  # (query, key, offset) -> both, rotated
@@ -54,8 +55,8 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(context_dim or embed_dim, groups * width, bias=bias)
         self.v_proj = nn.Linear(context_dim or embed_dim, groups * width, bias=bias)
         self.o_proj = nn.Linear(num_heads * width, embed_dim, bias=bias)
-        self.q_norm = nn.RMSNorm(width) if qk_norm else nn.Identity()
-        self.k_norm = nn.RMSNorm(width) if qk_norm else nn.Identity()
+        self.q_norm = RmsNorm(width) if qk_norm else nn.Identity()
+        self.k_norm = RmsNorm(width) if qk_norm else nn.Identity()
         self.positions = positions
         self.core = core if core is not None else _default_core()
 
@@ -73,18 +74,19 @@ class Attention(nn.Module):
         Returns:
             [B, L, E].
         """
-        query, key, value = self._projected(x, context, 0 if cache is None else cache.length)
+        query, key, value = self.projected(x, context, 0 if cache is None else cache.length)
         if cache is None:
             out = self.core(query, key, value, mask)
         else:
             prompt_padding(mask, cache)
             out = self.core.decode(query, key, value, cache)
-        return joined(out, self.o_proj)
+        return self.merged(out, x)
 
     def reference(self, x: Tensor, context: Tensor | None = None, *, mask: Mask = ALL) -> Tensor:
         """The same with the reference of the core."""
-        query, key, value = self._projected(x, context, 0)
-        return joined(self.core.reference(query, key, value, mask, self.head_dim**-0.5), self.o_proj)
+        query, key, value = self.projected(x, context, 0)
+        scale = self.core.usual_scale(self.head_dim)
+        return self.merged(self.core.reference(query, key, value, mask, scale), x)
 
     def new_cache(self) -> Cache:
         """An empty cache for decoding."""
@@ -95,14 +97,18 @@ class Attention(nn.Module):
         """What the core supports; grouped heads are fixed when the layer is built."""
         return self.core.supports - {"grouped"}
 
-    def _projected(self, x: Tensor, context: Tensor | None, offset: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Query [B, H, L, D], key and value [B, G, S, D]."""
+    def projected(self, x: Tensor, context: Tensor | None, offset: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Query [B, H, L, D], key and value [B, G, S, D]; `offset` tokens came before x."""
         source = x if context is None else context
         query = self.q_norm(split(self.q_proj(x), self.num_heads))
         key = self.k_norm(split(self.k_proj(source), self.num_kv_heads))
         if self.positions is not None:
             query, key = self.positions(query, key, offset)
         return query, key, split(self.v_proj(source), self.num_kv_heads)
+
+    def merged(self, heads: Tensor, x: Tensor) -> Tensor:
+        """The outputs of all heads, [B, H, L, D], through o_proj: [B, L, E]. x is what they come from."""
+        return joined(heads, self.o_proj)
 
 
 def split(x: Tensor, heads: int) -> Tensor:

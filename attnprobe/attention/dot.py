@@ -1,0 +1,29 @@
+"""Dot-product attention without scaling.
+
+    out = softmax(query @ key^T + bias) @ value        [B, H, L, D] x [B, G, S, D] -> [B, H, L, Dv]
+
+Cost: 4 B H L S D FLOPs; memory linear in L and S where the kernel is fused.
+Scores grow with √D, so that the softmax saturates and its gradient vanishes when D is large: for small heads,
+or for inputs of small norm. Against scaled attention it must be trained anew (retrain).
+Source: Luong et al. 2015, arXiv:1508.04025, section 3.1 ("dot"); Vaswani et al. 2017, arXiv:1706.03762,
+section 3.2.1, says why it was scaled.
+"""
+
+from __future__ import annotations
+
+from attnprobe.attention.sdpa import Sdpa
+
+
+class Dot(Sdpa):
+    """Scores are plain products; all else, fused kernels and masks, as in `Sdpa`.
+
+    Args:
+        dropout: Probability, in training.
+    """
+
+    def usual_scale(self, head_dim: int) -> float:
+        """1, whatever the width."""
+        return 1.0
+
+
+attention = Dot
