@@ -33,9 +33,10 @@ def test_a_job_that_is_not_known_is_an_error_of_ours() -> None:
 
 
 def test_time_runs_out_while_torch_is_imported() -> None:
+    before = set(psutil.Process().children())  # the browser of other tests
     with pytest.raises(WorkerError, match="not done after"):
         run_job("machine", {}, limits=Limits(seconds=0.05), progress=_silent)
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= before
 
 
 def test_a_memory_limit_below_what_torch_needs_is_one_error() -> None:

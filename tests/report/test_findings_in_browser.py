@@ -29,7 +29,7 @@ def test_the_verdict_the_budgets_and_the_first_findings_are_above_the_fold(opene
 def test_a_finding_in_short_leads_to_its_card(opened):
     page = opened(judged_scan())
     page.locator(".teaser").nth(2).click()
-    assert page.locator(f"{SCORES} .message").is_visible()
+    page.locator(f"{SCORES} .message").wait_for(state="visible")  # fails after its own patience
     assert page.evaluate("location.hash") == SCORES
 
 
@@ -67,7 +67,7 @@ def test_a_link_to_a_finding_that_is_filtered_out_shows_it(opened):
     page = opened(judged_scan())
     page.locator("[data-by=severity][data-value=error]").click()
     page.locator(".teaser").nth(2).click()
-    assert page.locator(f"{SCORES} .message").is_visible()
+    page.locator(f"{SCORES} .message").wait_for(state="visible")  # fails after its own patience
 
 
 def test_without_javascript_everything_is_shown_and_no_dead_button_is(opened):
