@@ -39,7 +39,7 @@ def _section(name: str) -> Iterator[str]:
     first, _, rest = inspect.cleandoc(module.__doc__ or "").partition("\n")
     yield f"\n## `{found.__name__}`\n\n{first}\n\n```\n{found.__name__}{_signature(found)}\n{rest}\n```\n"
     supports = getattr(found, "supports", None)
-    if supports:
+    if isinstance(supports, frozenset):
         yield f"\nSupports: {', '.join(sorted(supports))}.\n"
 
 
