@@ -1,14 +1,14 @@
 """Every query picks the blocks of keys that it attends to.
 
     affinity_ic = query_i · mean of the keys of block c
-    out_i = softmax_j(query_i · key_j · scale) @ value_j,  j in i's own block or in the n - 1 of largest affinity
+    out_i = softmax_j(query_i · key_j · scale) @ value_j,  j in i's own block or the n - 1 of largest affinity
                                                                         [B, H, L, D] -> [B, H, L, Dv]
 
 Under a causal mask only whole blocks before the own one can be picked, so that no mean looks ahead.
 
-Cost: 4 B H L n b D FLOPs, 2 B H L (S / b) D for the choice, and copies of n times query, key and value; memory
-linear in L. Decoding keeps all tokens. Keeps the own block and what looks relevant on the whole; loses single
-keys in blocks that do not. Nothing new to learn. Approximate; exact where n b >= S.
+Cost: 4 B H L n b D FLOPs, 2 B H L (S / b) D for the choice, and copies of n times query, key and value;
+memory linear in L. Decoding keeps all tokens. Keeps the own block and what looks relevant on the whole; loses
+single keys in blocks that do not. Nothing new to learn. Approximate; exact where n b >= S.
 Source: Lu et al. 2025, arXiv:2502.13189, section 2.2.
 """
 

@@ -4,8 +4,8 @@
                                                                         [B, H, L, D] -> [B, H, L, Dv]
 
 Cost: 4 B H L S D FLOPs and a selection among S for every query; memory 4 B H S bytes for each query of a row
-of 128, but quadratic while gradients are kept. Slower than full attention: it shows how few keys a head needs,
-and is the yardstick for mechanisms that find them cheaply. Decoding keeps all tokens.
+of 128, but quadratic while gradients are kept. Slower than full attention: it shows how few keys a head
+needs, and is the yardstick for mechanisms that find them cheaply. Decoding keeps all tokens.
 Keeps the peaks, loses what many small weights add up to. Keys whose score equals the k-th are all kept.
 Approximate; exact where k >= S. Source: Gupta et al. 2021, arXiv:2106.06899, section 2.
 """
@@ -47,7 +47,7 @@ class TopK(Core):
         self.keys = keys
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Mask, scale: float) -> Tensor:
-        """Scores of some queries at a time, in fp32 for half dtypes, so that rounding does not reorder them."""
+        """Scores of some queries at a time; in fp32 for half dtypes, or rounding would reorder them."""
         q_len, kv_len = query.shape[2], key.shape[2]
         exact = torch.promote_types(query.dtype, torch.float32)
         with torch.autocast(query.device.type, enabled=False):

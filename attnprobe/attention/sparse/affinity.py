@@ -48,11 +48,22 @@ def picked(
         at = own[start:stop, None]
         allowed = (number < at) if is_causal else (number != at)  # [l, C]
         allowed = allowed & is_real[:, None, None, :]  # [B, 1, l, C]
-        affinity = _affinity(query[:, :, start:stop].detach(), means).masked_fill(~allowed, float("-inf"))
-        best = affinity.topk(min(blocks - 1, count), dim=-1)
-        others = best.indices.masked_fill(torch.isneginf(best.values), -1)
-        found.append(torch.cat((at.expand(*others.shape[:3], 1), others), dim=-1))
+        affinity = _affinity(query[:, :, start:stop].detach(), means)
+        found.append(own_and_best(affinity.masked_fill(~allowed, float("-inf")), at, blocks))
     return torch.cat(found, dim=2)
+
+
+def own_and_best(scores: Tensor, own: Tensor, blocks: int) -> Tensor:
+    """The own block, then those of largest score. -> int [B, H, l, n]; -1: none.
+
+    Args:
+        scores: [B, H, l, C], -inf for what is not to be picked.
+        own: int [l, 1].
+        blocks: How many n are picked; fewer where there are fewer.
+    """
+    best = scores.topk(min(blocks - 1, scores.shape[-1]), dim=-1)
+    others = best.indices.masked_fill(torch.isneginf(best.values), -1)
+    return torch.cat((own.expand(*others.shape[:3], 1), others), dim=-1)
 
 
 def _affinity(query: Tensor, means: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """Every query chooses blocks of keys; queries that chose the same block are served together.
 
 The pairs (query, chosen block) are sorted by block and laid into tiles of equal size, so that no tile touches
-two blocks. All shapes follow from those of the arguments, and the work from the number of choices, L n b: nothing
-of size L S comes up. Each tile gives a softmax of its own; a query's parts are weighted by their log-sum-exps.
+two blocks. All shapes follow from those of the arguments, and the work from the number of choices, L n b:
+nothing of size L S comes up. Each tile gives a softmax of its own; its parts are weighted by their sums.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def attend_to_chosen(
     seen = F.pad(seen, (0, -kv_len % size)).view(batch, count, size)
     parts = []
     total = tiles.blocks.shape[2]
-    # A gradient of a gathering is as large as what it gathered from, so there is one only where there are any.
+    # The gradient of a look-up is as large as its table, so when training there is one look-up, not many.
     trains = torch.is_grad_enabled() and any(each.requires_grad for each in (query, key, value))
     step = total if trains else max(_CHUNK // (batch * heads * size * size), 1)
     for first in range(0, total, step):
@@ -141,7 +141,7 @@ def _served(
 
 def _joined(outs: Tensor, sums: Tensor, peaks: Tensor, places: Tensor) -> Tensor:
     """The parts of a query, weighted by their sums. [B, H, P, Dv] -> [B, H, L, Dv]."""
-    batch, heads, q_len, each = places.shape
+    heads = places.shape[1]
     absent = places == outs.shape[2]
     places = places.clamp(max=outs.shape[2] - 1)
     flat = places.flatten(2)

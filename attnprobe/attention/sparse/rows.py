@@ -119,7 +119,7 @@ def blocks_of(length: int, size: int) -> list[Span]:
 
 
 def merged(spans: Iterable[Span], length: int) -> tuple[Span, ...]:
-    """Stretches in order of their starts, clipped to 0 … length, overlapping ones made one, empty ones gone."""
+    """Stretches in order of their starts, clipped to 0 … length; overlapping ones joined, empty ones gone."""
     found: list[Span] = []
     for start, stop in ((max(start, 0), min(stop, length)) for start, stop in spans):
         if start >= stop:

@@ -8,7 +8,6 @@ from attnprobe.attention.foundation.masks import Mask
 from attnprobe.attention.sparse.rows import Row, Rule, Span, blocks_of, merged
 from attnprobe.errors import ShapeError
 
-
 _ROW = 96  # queries: more waste pairs at the edges of windows, fewer waste the call (measured, 256 to 1024)
 
 
