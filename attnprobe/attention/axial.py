@@ -60,8 +60,8 @@ class Axial(nn.Module):
         """
         refuse_beyond(self.supports, "Axial", context, mask, cache)
         sizes = self._sizes(x)
-        x = x.unflatten(1, sizes)
-        padding = None if mask.padding is None else mask.padding.unflatten(1, sizes)
+        x = x.reshape(x.shape[0], *sizes, x.shape[2])
+        padding = None if mask.padding is None else mask.padding.reshape(x.shape[0], *sizes)
         x = _along_rows(self.rows, x, padding)
         padding = None if padding is None else padding.transpose(1, 2)
         return _along_rows(self.columns, x.transpose(1, 2), padding).transpose(1, 2).flatten(1, 2)
@@ -82,7 +82,7 @@ def _along_rows(layer: nn.Module, x: Tensor, padding: Tensor | None) -> Tensor:
     """Every row on its own. [B, H, W, E] -> [B, H, W, E]."""
     mask = ALL if padding is None else Mask(padding=padding.flatten(0, 1))
     out: Tensor = layer(x.flatten(0, 1), mask=mask)
-    return out.unflatten(0, x.shape[:2])
+    return out.reshape(x.shape)
 
 
 attention = Axial

@@ -43,9 +43,9 @@ class Coordinate(nn.Module):
         """[B, C, H, W] -> [B, C, H, W]."""
         pooled = torch.cat((x.mean(3), x.mean(2)), dim=2)  # [B, C, H + W]
         hidden = F.hardswish(self.norm(self.squeeze(pooled)))
-        rows, columns = hidden.split((x.shape[2], x.shape[3]), dim=2)
-        row_gate = self.row(rows).sigmoid() * self.gain
-        column_gate = self.column(columns).sigmoid() * self.gain
+        rows, columns = hidden[:, :, : x.shape[2]], hidden[:, :, x.shape[2] :]
+        row_gate: Tensor = self.row(rows).sigmoid() * self.gain
+        column_gate: Tensor = self.column(columns).sigmoid() * self.gain
         return x * row_gate[:, :, :, None] * column_gate[:, :, None, :]
 
     def reference(self, x: Tensor) -> Tensor:

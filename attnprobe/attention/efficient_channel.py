@@ -40,7 +40,7 @@ class EfficientChannel(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, C, H, W]."""
-        gate = self.conv(x.mean((2, 3))[:, None]).sigmoid() * self.gain  # [B, 1, C]
+        gate: Tensor = self.conv(x.mean((2, 3))[:, None]).sigmoid() * self.gain  # [B, 1, C]
         return x * gate.transpose(1, 2)[..., None]
 
     def reference(self, x: Tensor) -> Tensor:

@@ -7,8 +7,9 @@
 Cost: 4 B H S M D FLOPs, memory B H S M: linear in the length S.
 Keeps correlations over the whole data set, in the memories; tokens of a sample meet in the softmax
 alone, so it is not causal. Exactness: retrain (there are no keys and values to copy).
-Source: Guo et al. 2021, arXiv:2105.02358, sections 3.2 and 3.3; the heads share the memories. Departure: both normalisations are done at once, as softmax over the slots of s less its
-log-sum-exp over the tokens, which needs no epsilon and does not underflow.
+Source: Guo et al. 2021, arXiv:2105.02358, sections 3.2 and 3.3; the heads share the memories.
+Departure: both normalisations are done at once, as softmax over the slots of s less its log-sum-exp over the
+tokens, which needs no epsilon and does not underflow.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Neighbourhood(Core):
         )  # [tiles, B H, points, Dv]
         place = torch.argsort(queries.flatten())[-query.shape[2] :]  # those at -1 come first
         out = out.transpose(0, 1).flatten(1, 2).index_select(1, place)
-        return out.unflatten(0, (query.shape[0], -1))
+        return out.reshape(*query.shape[:3], value.shape[3])
 
     def reference(self, query: Tensor, key: Tensor, value: Tensor, mask: Mask, scale: float) -> Tensor:
         """Full attention behind a dense mask of neighbours."""
@@ -94,7 +94,7 @@ def _flat(positions: list[Tensor], plane: Plane) -> Tensor:
 def _picked(x: Tensor, index: Tensor) -> Tensor:
     """[B, H, S, D] -> [tiles, B H, points, D]."""
     picked = x.flatten(0, 1).index_select(1, index.clamp(min=0).flatten())
-    return picked.unflatten(1, tuple(index.shape)).transpose(0, 1)
+    return picked.reshape(picked.shape[0], *index.shape, x.shape[3]).transpose(0, 1)
 
 
 def _visible(axes: list[Tiles], keys: Tensor, mask: Mask, batch_and_heads: torch.Size) -> Tensor:

@@ -33,7 +33,7 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, C, H, W]."""
-        gate = self.excite(self.squeeze(x.mean((2, 3))).relu()).sigmoid() * self.gain
+        gate: Tensor = self.excite(self.squeeze(x.mean((2, 3))).relu()).sigmoid() * self.gain
         return x * gate[:, :, None, None]
 
     def reference(self, x: Tensor) -> Tensor:

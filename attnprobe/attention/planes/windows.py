@@ -37,7 +37,7 @@ class Windows:
     def cut(self, x: Tensor, filler: float = 0.0) -> Tensor:
         """[B, H, S, D] -> [B windows, H, points of a window, D]; what is filled up holds `filler`."""
         batch, heads, _, width = x.shape
-        x = x.unflatten(2, self.plane)
+        x = x.reshape(batch, heads, *self.plane, width)
         if self.padded != self.plane:
             missing = [full - part for full, part in zip(self.padded, self.plane, strict=True)]
             x = F.pad(x, [0, 0, *chain.from_iterable((0, each) for each in reversed(missing))], value=filler)

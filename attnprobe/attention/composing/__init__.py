@@ -1,0 +1,1 @@
+"""What composites share: residuals, initial values, ways to fuse branches, caches of several parts."""
