@@ -4,7 +4,7 @@
 
 Cost: 4 B S E² FLOPs for keys and values and 4 B P S E between them; memory linear in S. Replaces the mean or
 the first token as the summary of a sequence; new parameters (retrain).
-Source: Lee et al. 2019, arXiv:1810.00825, section 3.2, equation 11, without its feed-forward layers.
+Source: Lee et al. 2019, arXiv:1810.00825, section 3.2, without its feed-forward layers.
 """
 
 from __future__ import annotations

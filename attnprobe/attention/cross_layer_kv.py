@@ -5,7 +5,7 @@
 
 Cost: n layers save (n - 1) · 4 B S E G D FLOPs of projections, and all but one of n caches. Loses the keys
 and values of the deeper layers (retrain).
-Source: Brandon et al. 2024, arXiv:2405.12981, section 2.2.
+Source: Brandon et al. 2024, arXiv:2405.12981.
 
     first, second = CrossLayerKv(512, 8), CrossLayerKv(512, 8, owns_kv=False)
     shared = first.keys_values(x, cache=cache)

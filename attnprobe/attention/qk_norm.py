@@ -4,7 +4,7 @@
 
 Cost: that of `Sdpa` and O(B (L + S) D) for the norms. Bounds every score by g, which keeps the softmax from
 saturating; loses the norms of queries and keys, so it must be trained anew (retrain).
-Source: Henry et al. 2020, arXiv:2010.04245, section 3.1; g starts at their log2(n² - n), where n, their
+Source: Henry et al. 2020, arXiv:2010.04245; g starts at their log2(n² - n), where n, their
 97.5th percentile of lengths, is the option `seq_len`. RMS normalisation with a weight, as in newer models, is
 the option `qk_norm` of `Attention`.
 """

@@ -4,7 +4,7 @@
 
 Cost: 4 B H L S D FLOPs; memory B H l S for l queries at a time, in training B H L S. Has no sinks, since a
 query may take nothing; loses the normalisation, so it must be trained anew (retrain).
-Source: Ramapuram et al. 2024, arXiv:2409.04431, section 2 and equation 3. Departure: they subtract log of the
+Source: Ramapuram et al. 2024, arXiv:2409.04431, section 2. Departure: they subtract log of the
 sequence's length; here it is the keys that the query sees, so that padding and decoding change nothing.
 """
 

@@ -5,7 +5,7 @@
 Cost: that of the attention inside and B S G D additions; during a forward pass the first layer's values stay
 in memory, in decoding they are in the cache already mixed. Keeps token information that deep layers lose.
 Exactly the attention inside until a is trained.
-Source: Zhou et al. 2024, arXiv:2410.17897, section 3. Departure: their two factors are one, so that it starts
+Source: Zhou et al. 2024, arXiv:2410.17897. Departure: their two factors are one, so that it starts
 at the identity.
 """
 

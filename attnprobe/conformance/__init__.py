@@ -110,9 +110,16 @@ def _assert_conforms(specimen: Specimen, skip: Iterable[str]) -> None:
             f"no check is named {', '.join(sorted(unknown))}; there are {', '.join(check_names())}"
         )
     broken: list[str] = []
+    crash: Exception | None = None
     for name in check_names():
-        if name not in left_out:
-            found = import_module(f"{__name__}.checks.{name}").check(specimen)
-            broken += [f"{name}: {problem}" for problem in found]
+        if name in left_out:
+            continue
+        try:
+            for problem in import_module(f"{__name__}.checks.{name}").check(specimen):
+                broken.append(f"{name}: {problem}")
+        except Exception as error:  # of the thing under test
+            crash = error
+            broken.append(f"{name}: {type(error).__name__}: {error}")
     if broken:
-        raise AssertionError("\n".join((f"{specimen.name} does not conform ({len(broken)})", *broken)))
+        lines = (f"{specimen.name} does not conform ({len(broken)})", *broken)
+        raise AssertionError("\n".join(lines)) from crash
