@@ -15,6 +15,7 @@ from attnprobe.testing import assert_core_conforms
 
 CORES: dict[str, dict[str, object]] = {
     "sdpa": {},
+    "grouped_sdpa": {},
     "dot": {},
     "scaled_dot": {},
     "additive": {"head_dim": 8, "chunk_size": 16},  # chunks smaller than most lengths
@@ -185,3 +186,15 @@ def test_a_layer_trains_around_the_core(name: str) -> None:
 def test_the_usual_scale_is_one_over_the_root_of_the_width() -> None:
     assert build("sdpa").usual_scale(64) == 1 / sqrt(64)
     assert build("dot").usual_scale(64) == 1
+
+
+def test_repeated_keys_are_read_once_and_not_copied() -> None:
+    query, key, value = random(2, 8, 9, 4), random(2, 2, 9, 4, seed=1), random(2, 2, 9, 4, seed=2)
+    copies = [each.repeat_interleave(4, dim=1) for each in (key, value)]
+    core = build("grouped_sdpa", num_kv_heads=2)
+    torch.testing.assert_close(core(query, *copies), F.scaled_dot_product_attention(query, *copies))
+    first = core._distinct(copies[0])
+    assert torch.equal(first, key)
+    assert first.data_ptr() == copies[0].data_ptr()
+    with pytest.raises(ShapeError, match="8 heads are no multiple"):
+        build("grouped_sdpa", num_kv_heads=3)(query, *copies)
