@@ -3,7 +3,7 @@
     out_h = (softmax(q_h k_h^T / √D) - λ_h softmax(q'_h k'_h^T / √D)) v_h
     λ_h = exp(a_h · b_h) - exp(a'_h · b'_h) + λ_init
 
-Cost: twice the scores, 6 to 8 B S² H D FLOPs, in two fused calls, and 2 B S E (H + G) D more for the second
+Cost: 8 B S² H D FLOPs, twice the usual, in two fused calls, and 2 B S E (H + G) D more for the second
 queries and keys; cache 3 G D numbers per token. With λ_init = 0 and no norm exactly plain attention until it
 is trained (b and b' start at 0).
 Source: Ye et al. 2024, arXiv:2410.05258, section 2.1. Departures: λ per head instead of per
