@@ -74,12 +74,13 @@ class Performer(FeatureCore):
 def orthogonal_features(features: int, head_dim: int, seed: int) -> Tensor:
     """W [F, D]: blocks of orthogonal rows, each of the norm that a row of D normal numbers has."""
     generator = torch.Generator().manual_seed(seed)
-    blocks = []
-    for first in range(0, features, head_dim):
-        normal = torch.randn(head_dim, head_dim, generator=generator, dtype=torch.float64)
-        blocks.append(torch.linalg.qr(normal).Q.mT[: features - first])
+    blocks = -(-features // head_dim)
+    normal = torch.randn(blocks, head_dim, head_dim, generator=generator, dtype=torch.float64)
+    orthogonal, triangular = torch.linalg.qr(normal)
+    # QR prefers some signs; without its choice every rotation is as likely, and the weights are unbiased.
+    rows = (orthogonal * triangular.diagonal(dim1=-2, dim2=-1).sign()[:, None]).mT.flatten(0, 1)[:features]
     norms = torch.randn(features, head_dim, generator=generator, dtype=torch.float64).norm(dim=1)
-    return (torch.cat(blocks) * norms[:, None]).float()
+    return (rows * norms[:, None]).float()
 
 
 attention = Performer
