@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from attnprobe.attention.composing.branches import Branches
+from attnprobe.attention.composing.fusions import check_width
 
 
 class GatedFusion(Branches):
@@ -49,6 +50,7 @@ class GatedFusion(Branches):
     def fuse(self, x: Tensor, outputs: Sequence[Tensor]) -> Tensor:
         """Weights from all outputs together."""
         count = len(outputs)
+        check_width("GatedFusion", self.gate.in_features // count, outputs[0])
         scores: Tensor = self.gate(torch.cat(tuple(outputs), dim=-1))
         scores = scores.reshape(*scores.shape[:-1], count, -1)
         weights = scores.softmax(-2)  # [..., branches, features or 1]

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from attnprobe.attention.composing.residuals import check_choice
-from attnprobe.errors import UsageError
+from attnprobe.errors import ShapeError, UsageError
 
 FusionKind = Literal["sum", "gate", "token_gate", "concat"]
 
@@ -55,6 +55,7 @@ class Fusion(nn.Module):
         """The output of all branches; x, [..., width], is what "token_gate" reads."""
         first, *others = branches
         if self.project is not None:
+            check_width("concat", self.project.out_features, first)
             out: Tensor = self.project(torch.cat(tuple(branches), dim=-1))
             return out
         factors = self._factors(x, len(others))
@@ -66,6 +67,13 @@ class Fusion(nn.Module):
         if self.gains is not None:
             return self.gains.unbind()
         if self.gate is not None:
+            check_width("token_gate", self.gate.in_features, x)
             gates: Tensor = self.gate(x).tanh()
             return [gates[..., number, None] for number in range(count)]
         return [None] * count
+
+
+def check_width(name: str, width: int, tensor: Tensor) -> None:
+    """Raise ShapeError where the last axis is not as wide as the weights of a fusion."""
+    if tensor.shape[-1] != width:
+        raise ShapeError(f"{name} was made for width {width}, but the outputs are {tensor.shape[-1]} wide")
