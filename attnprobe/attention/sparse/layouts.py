@@ -13,10 +13,11 @@ def bigbird(row: int, rows: int, blocks: int, is_causal: bool) -> set[int]:
     Without causality the first and the last row see all, as they are seen by all. What a row of a causal
     layout draws depends on the row alone, so that later tokens change nothing.
     """
-    if not is_causal and row in (0, rows - 1):
+    candidates = row + 1 if is_causal else rows
+    # Not `row in (…)`: where a compiler keeps the length symbolic, it takes that as False.
+    if not is_causal and (row == 0 or row == rows - 1):
         return set(range(rows))
     near = (row, row - 1, 0) if is_causal else (row, row - 1, row + 1, 0, rows - 1)
-    candidates = row + 1 if is_causal else rows
     found: set[int] = set()
     for block in (*near, *(_drawn(row, number, candidates) for number in range(8 * blocks))):
         if 0 <= block < candidates and len(found) < blocks:
@@ -41,7 +42,8 @@ LAYOUTS: dict[str, Layout] = {"bigbird": bigbird, "strided": strided, "fixed": f
 
 def _drawn(row: int, number: int, candidates: int) -> int:
     """A number below `candidates`, the same for the same arguments on every machine."""
-    mixed = (row * 2654435761 + number * 40503 + 97) % 2**32
-    mixed = (mixed ^ (mixed >> 15)) * 2246822519 % 2**32
-    mixed = (mixed ^ (mixed >> 13)) * 3266489917 % 2**32
-    return (mixed ^ (mixed >> 16)) % candidates
+    prime = 2**31 - 1  # products stay below 2⁶³, which compilers want
+    mixed = (row * 48271 + number * 69621 + 97) % prime
+    for _ in range(3):
+        mixed = (mixed * mixed + 16807 * row + number) % prime
+    return mixed % candidates
