@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attnprobe.records import Replacement
 from attnprobe.suggesting.modelling.conditions import SELF_ATTENTION
-from attnprobe.suggesting.modelling.costs import core_costs
+from attnprobe.suggesting.modelling.costs import state_costs
 
 replacement = Replacement(
     name="linear",
@@ -20,12 +20,5 @@ replacement = Replacement(
     risk="high",
     source="Katharopoulos et al. 2020, arXiv:2006.16236",
     fits=(SELF_ATTENTION,),
-    costs={
-        **core_costs("2 * batch * num_heads * (q_len + kv_len) * head_dim * value_dim"),
-        "kv_cache_bytes_per_token": "0 * kv_cache_bytes_per_token",
-        "kv_cache_bytes": (
-            "kv_cache_bytes_per_token / (num_kv_heads * (head_dim + value_dim)) * num_heads * head_dim * "
-            "value_dim"
-        ),
-    },
+    costs=state_costs("2 * batch * num_heads * (q_len + kv_len) * head_dim * value_dim"),
 )

@@ -40,7 +40,7 @@ def test_more_features_come_closer_to_full_attention(is_causal: bool) -> None:
 
 
 def test_weights_are_unbiased() -> None:
-    # Rows of a QR decomposition as it comes are not spread evenly: here weights would be off by up to a fifth.
+    # Rows of a QR decomposition as it comes are not spread evenly: weights would be off by up to a fifth.
     generator = torch.Generator().manual_seed(1)
     query, key = (torch.randn(1, 1, 5, 8, generator=generator, dtype=torch.float64) / 2 for _ in range(2))
     core = Performer(100_000, head_dim=8).double()

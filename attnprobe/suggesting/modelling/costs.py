@@ -43,3 +43,18 @@ def cache_costs(factor: str) -> Mapping[str, str]:
     """
     metrics = ("kv_cache_bytes_per_token", "kv_cache_bytes", "cross_kv_bytes")
     return {metric: f"{metric} * {factor}" for metric in metrics}
+
+
+def state_costs(core: str, width: str = "head_dim") -> Mapping[str, str]:
+    """Costs of an attention that keeps one matrix per head in place of keys and values.
+
+    Args:
+        core: Formula of the core's FLOPs.
+        width: Formula of the rows of the matrix; it has value_dim columns.
+    """
+    element_bytes = "kv_cache_bytes_per_token / (num_kv_heads * (head_dim + value_dim))"
+    return {
+        **core_costs(core),
+        "kv_cache_bytes_per_token": "0 * kv_cache_bytes_per_token",
+        "kv_cache_bytes": f"{element_bytes} * num_heads * {width} * value_dim",
+    }
