@@ -13,7 +13,9 @@ replacement = Replacement(
         "en": (
             "Let every query see its {window_size} nearest keys and the first {global_tokens}, which see all."
         ),
-        "zh": "让每个查询看最近的 {window_size} 个键和最前面的 {global_tokens} 个全局键，后者可看到全部位置。",
+        "zh": (
+            "让每个查询看最近的 {window_size} 个键和最前面的 {global_tokens} 个全局键，后者可看到全部位置。"
+        ),
     },
     exactness="approximate",
     risk="medium",

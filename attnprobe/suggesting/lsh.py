@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from attnprobe.records import Replacement, ReplacementOption
 from attnprobe.suggesting.modelling.conditions import SELF_ATTENTION
+from attnprobe.suggesting.modelling.costs import pair_costs
 
 replacement = Replacement(
     name="lsh",
     title={"en": "Attention by locality-sensitive hashing", "zh": "局部敏感哈希注意力"},
     change={
         "en": (
-            "Hash every token {rounds} times into {buckets} buckets, and let it attend to {window_size} of its "
-            "bucket; queries and keys become the same."
+            "Hash every token {rounds} times into {buckets} buckets, and let it attend to {window_size} of "
+            "its bucket; queries and keys become the same."
         ),
-        "zh": "将每个词元哈希 {rounds} 次到 {buckets} 个桶，只关注同桶的 {window_size} 个词元；查询与键共享。",
+        "zh": (
+            "将每个词元哈希 {rounds} 次到 {buckets} 个桶，只关注同桶的 {window_size} 个词元；查询与键共享。"
+        ),
     },
     exactness="retrain",
     risk="high",
@@ -25,4 +28,5 @@ replacement = Replacement(
         "rounds": ReplacementOption(default=2, low="1"),
     },
     fits=(SELF_ATTENTION,),
+    costs=pair_costs("q_len * min(rounds * window_size, kv_len)"),
 )
