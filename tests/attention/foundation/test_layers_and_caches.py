@@ -127,3 +127,48 @@ def test_numbers_that_do_not_divide_are_an_error(
 ) -> None:
     with pytest.raises(ShapeError, match=text):
         Attention(width, heads, num_kv_heads=options.get("num_kv_heads"))
+
+
+def test_a_token_costs_no_copy_of_the_past() -> None:
+    cache, token = KeyValueCache(), random(1, 2, 1, 4)
+    keys, _ = cache.append(random(1, 2, 100, 4), random(1, 2, 100, 4))
+    later, _ = cache.append(token, token)
+    assert later.data_ptr() == keys.data_ptr()
+    assert torch.equal(later[:, :, -1:], token)
+    for _ in range(80):  # room for 64 at first
+        later, values = cache.append(token, 2 * token)
+    assert later.shape == (1, 2, 181, 4)
+    assert torch.equal(later[:, :, :100], keys)
+    assert torch.equal(values[:, :, 101:], (2 * token).expand(-1, -1, 80, -1))
+
+
+def test_gradients_flow_through_a_cache() -> None:
+    layer, x = Attention(8, 2).double(), random(1, 6, 8).requires_grad_()
+    cache = layer.new_cache()
+    stepwise = torch.cat([layer(part, cache=cache) for part in x.split((3, 1, 1, 1), dim=1)], dim=1)
+    weights = random(1, 6, 8, seed=1)
+    (found,) = torch.autograd.grad((stepwise * weights).sum(), x)
+    (expected,) = torch.autograd.grad((layer(x, mask=Mask(is_causal=True)) * weights).sum(), x)
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_prompt_with_gradients_is_continued_without() -> None:
+    layer, x = Attention(8, 2).double(), random(1, 6, 8)
+    cache = layer.new_cache()
+    first = layer(x[:, :4], cache=cache)
+    with torch.no_grad():
+        last = layer(x[:, 4:], cache=cache)
+    first.sum().backward()
+    torch.testing.assert_close(torch.cat((first, last), dim=1), layer(x, mask=Mask(is_causal=True)))
+
+
+@pytest.mark.parametrize("sinks", [0, 2])
+def test_a_limited_cache_stays_right_beyond_its_buffer(sinks: int) -> None:
+    cache = KeyValueCache(limit=5, sinks=sinks)
+    for number in range(200):
+        token = torch.full((1, 1, 1, 1), float(number))
+        keys, values = cache.append(token, -token)
+        first = list(range(min(sinks, number)))
+        latest = list(range(max(len(first), number - 5), number))  # and the new one
+        assert keys.flatten().tolist() == [*first, *latest, number]
+        assert torch.equal(values, -keys)
