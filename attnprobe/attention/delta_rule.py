@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from attnprobe.attention.kernelised.precision import widened
 from attnprobe.attention.recurrent.layer import RecurrentLayer, Tokens, chunks
 
 _CHUNK = 64
@@ -44,13 +45,15 @@ class DeltaRule(RecurrentLayer):
     def tokens(self, x: Tensor, padding: Tensor | None) -> Tokens:
         """Queries, keys, values and β; padding writes nothing."""
         query, key = (self._unit(proj(x)) for proj in (self.q_proj, self.k_proj))
-        strength = torch.sigmoid(self.split(self.b_proj(x)))  # [B, H, S, 1]
+        (logits,) = widened(self.split(self.b_proj(x)))
+        strength = torch.sigmoid(logits)  # [B, H, S, 1]
         if padding is not None:
             strength = strength.masked_fill(~padding[:, None, :, None], 0.0)
         return Tokens(query, key, self.split(self.v_proj(x)), strength)
 
     def _unit(self, x: Tensor) -> Tensor:
-        return F.normalize(self.split(F.silu(x)), dim=-1)
+        (wide,) = widened(self.split(x))
+        return F.normalize(F.silu(wide), dim=-1)
 
     @staticmethod
     def chunked(tokens: Tokens, matrix: Tensor | None) -> tuple[Tensor, Tensor]:

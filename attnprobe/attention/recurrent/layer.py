@@ -118,7 +118,7 @@ class RecurrentLayer(nn.Module):
             # torch.rms_norm warns where a weight of half precision meets wider sums.
             weight = self.norm.weight.to(out.dtype)
             normed = functional.rms_norm(out, self.norm.normalized_shape, weight, self.norm.eps)
-        return joined(self.finished(normed.to(tokens.query.dtype), x), self.o_proj), matrix
+        return joined(self.finished(normed.to(tokens.value.dtype), x), self.o_proj), matrix
 
     def _check(self, context: Tensor | None, mask: Mask) -> None:
         extra = mask.parts - self.supports
