@@ -80,7 +80,8 @@ def orthogonal_features(features: int, head_dim: int, seed: int) -> Tensor:
     # QR prefers some signs; without its choice every rotation is as likely, and the weights are unbiased.
     rows = (orthogonal * triangular.diagonal(dim1=-2, dim2=-1).sign()[:, None]).mT.flatten(0, 1)[:features]
     norms = torch.randn(features, head_dim, generator=generator, dtype=torch.float64).norm(dim=1)
-    return (rows * norms[:, None]).float()
+    projection: Tensor = (rows * norms[:, None]).float()
+    return projection
 
 
 attention = Performer
