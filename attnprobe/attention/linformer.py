@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from attnprobe.attention.foundation.core import Core
 from attnprobe.attention.foundation.masks import Mask
 from attnprobe.attention.foundation.plain import plain_attention
-from attnprobe.attention.landmarks.means import means, segments
+from attnprobe.attention.landmarks.means import segments
 from attnprobe.errors import ShapeError
 
 
@@ -42,7 +42,7 @@ class Linformer(Core):
         if not 1 <= rank <= seq_len:
             raise ShapeError(f"rank is between 1 and seq_len ({seq_len}); got {rank}")
         self.rank, self.seq_len = rank, seq_len
-        start = means(torch.eye(seq_len)[None, None], segments(seq_len, rank))[0, 0]  # [k, seq_len]
+        start = _means(rank, seq_len)
         self.key_projection = nn.Parameter(start)  # E
         self.value_projection = nn.Parameter(start.clone())  # F
 
@@ -65,6 +65,15 @@ class Linformer(Core):
         if x.shape[2] > self.seq_len:
             raise ShapeError(f"Linformer was made for {self.seq_len} keys; got {x.shape[2]}")
         return projection[:, : x.shape[2]].to(x.dtype)
+
+
+def _means(rank: int, seq_len: int) -> Tensor:
+    """The projection whose rows take the means of stretches of nearly equal length, [k, seq_len]."""
+    lengths = torch.tensor([length for count, length in segments(seq_len, rank) for _ in range(count)])
+    rows = torch.arange(rank).repeat_interleave(lengths)
+    start = torch.zeros(rank, seq_len)
+    start[rows, torch.arange(seq_len)] = 1 / lengths[rows]
+    return start
 
 
 def _projected(projection: Tensor, x: Tensor, padding: Tensor | None) -> Tensor:
