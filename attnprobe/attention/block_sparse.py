@@ -34,7 +34,7 @@ class BlockSparse(Core):
     """Attention between blocks that a layout names.
 
     Args:
-        block_size: Tokens b of a block.
+        block_size: Tokens b of a block. Blocks begin at the first key, padding included.
         blocks: Blocks n that one sees; of the strided and fixed layout the stride.
         layout: "bigbird", "strided" or "fixed".
 

@@ -30,7 +30,7 @@ class GlobalLocal(Core):
     """Attention to the nearest keys, with global tokens at the beginning.
 
     Args:
-        global_tokens: First tokens that see all keys and are seen by all queries.
+        global_tokens: First tokens that see all and are seen by all, padding included: pad behind.
         window_size: Nearest keys that the others see, their own among them.
 
     Raises:

@@ -10,8 +10,8 @@ Cost: about 6 B H S w r D FLOPs, a sort and copies of r times query, key and val
 Decoding keeps all tokens. Keeps large scores, with more rounds more surely; loses what is in other buckets.
 Retrain: queries and keys are the same. Source: Kitaev et al. 2020, arXiv:2001.04451, sections 2 and 3.
 Departures: a window over the tokens of a bucket in place of chunks, whose borders in the original depend on
-later tokens, which leaks the future; a fixed number of buckets; rotations drawn once, from a seed, kept in the
-state; a pair that meets in several rounds counts once for each.
+later tokens, which leaks the future; a fixed number of buckets; rotations drawn once, from a seed, kept in
+the state; a pair that meets in several rounds counts once for each.
 """
 
 from __future__ import annotations

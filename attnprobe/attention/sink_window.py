@@ -28,7 +28,7 @@ class SinkWindow(Core):
     """Attention to the first keys and to the nearest ones.
 
     Args:
-        sinks: First keys that every query sees.
+        sinks: First keys that every query sees, padding included: pad behind, not in front.
         window_size: Nearest keys that a query sees, its own among them.
 
     Raises:

@@ -49,7 +49,7 @@ def attend_in_buckets(
     rows = window_rows(q.shape[3], q.shape[3], reach)
     size = rows[0].stop
     keys, values = (Pieces(each.flatten(1, 2), size) for each in (k, v))
-    queries = q.flatten(1, 2).split(size, dim=2)
+    queries = q.flatten(1, 2).split_with_sizes([row.stop - row.start for row in rows], dim=2)
     labels, near = label.flatten(1, 2), window_rule(reach)
     parts = []
     for row, block in zip(rows, queries, strict=True):

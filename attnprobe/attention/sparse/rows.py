@@ -50,7 +50,7 @@ def attend_rows(
     """
     size = max(row.stop - row.start for row in rows)
     keys, values = Pieces(key, size), Pieces(value, size)
-    queries = query.split([row.stop - row.start for row in rows], dim=2)
+    queries = query.split_with_sizes([row.stop - row.start for row in rows], dim=2)
     shift = key.shape[2] - query.shape[2]
     outs = []
     for row, block in zip(rows, queries, strict=True):
@@ -95,7 +95,9 @@ class Pieces:
 
     def __init__(self, tensor: Tensor, size: int) -> None:
         self.tensor, self.size = tensor, size
-        self.pieces = tensor.split(size, dim=2) if tensor.requires_grad and torch.is_grad_enabled() else None
+        cut = tensor.requires_grad and torch.is_grad_enabled()
+        sizes = [stop - start for start, stop in blocks_of(tensor.shape[2], size)]
+        self.pieces = tensor.split_with_sizes(sizes, dim=2) if cut else None
 
     def take(self, spans: Iterable[Span]) -> Tensor:
         """The tokens of these stretches, one behind the other. [B, G, n, D]."""
