@@ -4,10 +4,9 @@
     out = softmax(scores) @ value                      [B, H, L, D] x [B, G, S, D] -> [B, H, L, Dv]
 
 Cost: about 3 B H L S A elementwise operations and as many tanh, which no matrix unit speeds up; memory
-B H c S A for c queries at a time, in training B H L S A. For short sequences and small decoders; tens of
-times slower than `Sdpa`. Keeps everything that softmax attention keeps; must be trained anew (retrain).
-Source: Bahdanau et al. 2014, arXiv:1409.0473, appendix A.1.2. Departure: heads, which share one network, and
-b.
+B H l S A for l queries at a time, in training B H L S A. For short sequences and small decoders; about a
+hundred times slower than `Sdpa`. Keeps everything that softmax attention keeps; must be trained anew (retrain).
+Source: Bahdanau et al. 2014, arXiv:1409.0473, appendix A.1.2. Departure: heads, which share one network.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class Additive(Core):
         keys = repeated(self.key_proj(key), heads)[:, :, None]  # [B, H, 1, S, A]
 
         def rows(queries: Tensor, visible: Tensor | None, bias: Tensor | None) -> Tensor:
-            hidden = torch.tanh(queries[:, :, :, None] + keys)  # [B, H, l, S, A]
+            hidden = (queries[:, :, :, None] + keys).tanh_()  # [B, H, l, S, A]
             scores = wide(self.score_proj(hidden).squeeze(-1)) * scale
             if bias is not None:
                 scores = scores + bias.to(scores.dtype)

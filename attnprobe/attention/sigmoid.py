@@ -27,17 +27,17 @@ class Sigmoid(Core):
 
     Args:
         score_bias: Added to all scores; None: -log of the keys that the query sees.
-        chunk_size: Queries at a time.
+        chunk_size: Queries at a time; None: 64 on CPU, 1024 elsewhere.
     """
 
     supports: ClassVar[frozenset[str]] = Sdpa.supports
 
-    def __init__(self, score_bias: float | None = None, chunk_size: int = 512) -> None:
+    def __init__(self, score_bias: float | None = None, chunk_size: int | None = None) -> None:
         super().__init__()
         self.score_bias, self.chunk_size = score_bias, chunk_size
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Mask, scale: float) -> Tensor:
-        """`chunk_size` queries after the other."""
+        """A few queries at a time."""
 
         def rows(queries: Tensor, visible: Tensor | None, bias: Tensor | None) -> Tensor:
             scores = grouped_scores(queries, key)

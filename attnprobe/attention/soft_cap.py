@@ -29,7 +29,7 @@ class SoftCap(Core):
 
     Args:
         cap: The largest score c, positive.
-        chunk_size: Queries at a time.
+        chunk_size: Queries at a time; None: 64 on CPU, 1024 elsewhere.
 
     Raises:
         ShapeError: The cap is not positive.
@@ -37,14 +37,14 @@ class SoftCap(Core):
 
     supports: ClassVar[frozenset[str]] = Sdpa.supports
 
-    def __init__(self, cap: float = 50.0, chunk_size: int = 512) -> None:
+    def __init__(self, cap: float = 50.0, chunk_size: int | None = None) -> None:
         super().__init__()
         if cap <= 0:
             raise ShapeError(f"cap is {cap}; expected a positive number")
         self.cap, self.chunk_size = cap, chunk_size
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Mask, scale: float) -> Tensor:
-        """`chunk_size` queries after the other."""
+        """A few queries at a time."""
 
         def rows(queries: Tensor, visible: Tensor | None, bias: Tensor | None) -> Tensor:
             scores = torch.tanh(grouped_scores(queries, key)) * self.cap

@@ -31,12 +31,12 @@ class TalkingHeads(Core):
 
     Args:
         num_heads: Query heads H.
-        chunk_size: Queries at a time.
+        chunk_size: Queries at a time; None: 64 on CPU, 1024 elsewhere.
     """
 
     supports: ClassVar[frozenset[str]] = Sdpa.supports
 
-    def __init__(self, num_heads: int, chunk_size: int = 256) -> None:
+    def __init__(self, num_heads: int, chunk_size: int | None = None) -> None:
         super().__init__()
         self.before = nn.Parameter(torch.eye(num_heads))
         self.after = nn.Parameter(torch.eye(num_heads))
@@ -49,7 +49,7 @@ class TalkingHeads(Core):
             raise ShapeError(f"TalkingHeads: {query.shape[1]} query heads; built for {len(self.before)}")
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Mask, scale: float) -> Tensor:
-        """`chunk_size` queries after the other."""
+        """A few queries at a time."""
 
         def rows(queries: Tensor, visible: Tensor | None, bias: Tensor | None) -> Tensor:
             scores = _mixed(self.before, grouped_scores(queries, key))

@@ -10,10 +10,10 @@ replacement = Replacement(
     title={"en": "Additive attention", "zh": "加性注意力（Bahdanau）"},
     change={
         "en": (
-            "Score a query and a key by w · tanh(W q + U k); for short sequences only, since it is tens of "
-            "times slower than products."
+            "Score a query and a key by w · tanh(W q + U k); for short sequences only, since it is about "
+            "a hundred times slower than products."
         ),
-        "zh": "用 w · tanh(W q + U k) 给查询与键打分；比内积慢数十倍，只适用于短序列。",
+        "zh": "用 w · tanh(W q + U k) 给查询与键打分；比内积慢约百倍，只适用于短序列。",
     },
     exactness="retrain",
     risk="high",

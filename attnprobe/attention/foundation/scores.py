@@ -13,9 +13,14 @@ from attnprobe.attention.foundation.masks import Mask
 Rows = Callable[[Tensor, Tensor | None, Tensor | None], Tensor]
 
 
-def by_rows(rows: Rows, query: Tensor, kv_len: int, mask: Mask, chunk_size: int) -> Tensor:
-    """`rows` of `chunk_size` queries at a time: in inference, memory of l · S scores instead of L · S."""
+def by_rows(rows: Rows, query: Tensor, kv_len: int, mask: Mask, chunk_size: int | None) -> Tensor:
+    """`rows` of l = `chunk_size` queries at a time: in inference, memory of l · S scores instead of L · S.
+
+    Without a size it is 64 on CPU, 1024 elsewhere.
+    """
     q_len = query.shape[2]
+    # Scores that stay in the cache of a CPU are faster; a GPU wants large calls.
+    chunk_size = chunk_size or (64 if query.device.type == "cpu" else 1024)
     visible, bias = mask.visible(q_len, kv_len, query.device), mask.bias
     if q_len <= chunk_size:
         return rows(query, visible, bias)
