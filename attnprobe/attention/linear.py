@@ -3,7 +3,7 @@
     out_i = φ(q_i)ᵀ (Σ_j φ(k_j) v_jᵀ) / (φ(q_i) · Σ_j φ(k_j)),   φ(x) = elu(x) + 1      [B, H, L, Dv]
 
 Cost per head: 2 (L + S) D Dv FLOPs, causal 2 S C (D + Dv) more for chunks of C = 64; memory linear in length;
-decoding keeps D Dv + D numbers. Keeps the order and all of the past in a sum of fixed size; loses sharp
+decoding keeps D Dv + D numbers. Keeps all of the past in a sum of fixed size; loses sharp
 selection: weights are nearly even, and cannot single out one key.
 
 Exactness: retrain. Source: Katharopoulos et al. 2020, arXiv:2006.16236, section 3.2. The paper does not
