@@ -5,7 +5,7 @@
 
 Cost: about 3 B H L S A elementwise operations and as many tanh, which no matrix unit speeds up; memory
 B H l S A for l queries at a time, in training B H L S A. For short sequences and small decoders; about a
-hundred times slower than `Sdpa`. Keeps everything that softmax attention keeps; must be trained anew (retrain).
+hundred times slower than `Sdpa`. Keeps all that softmax attention keeps; must be trained anew (retrain).
 Source: Bahdanau et al. 2014, arXiv:1409.0473, appendix A.1.2. Departure: heads, which share one network.
 """
 
