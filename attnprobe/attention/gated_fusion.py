@@ -7,7 +7,8 @@ W starts at zero, so the branches start with equal weights, or the first one wit
 all but e^-10 of the weight).
 
 Branches are cores, which share query, key and value (the whole is a core), or layers. Cost: that of the
-branches and 2 n² E² FLOPs per token for the gate (2 n² E without features). Exactness: retrain.
+branches and 2 n² E² FLOPs per token for the gate (2 n² E without features). Keeps what any branch sees, in
+proportions that it learns; loses the size of a plain sum, since weights add up to one. Exactness: retrain.
 Source: Shen et al. 2018, arXiv:1709.04696, section 4.2 (fusion gate: there for two inputs, with a sigmoid,
 which is the softmax over two).
 """

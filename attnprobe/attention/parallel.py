@@ -7,8 +7,9 @@ each described in `composing.fusions`; "lse" merges attention over disjoint sets
 their union, exactly (`composing.merging`).
 
 Branches are cores, which share query, key and value (the whole is a core), or layers over x [B, S, E] or over
-maps. Cost: the sum of the branches. Exactness: at first that of the first branch for "gate", "token_gate" and
-"concat"; exact for "lse"; retrain for "sum". Source: Fu et al. 2019, arXiv:1809.02983, section 3.
+maps. Cost: the sum of the branches. Keeps what every branch sees; loses nothing but time. Exactness: at first
+that of the first branch for "gate", "token_gate" and "concat"; exact for "lse"; retrain for "sum".
+Source: Fu et al. 2019, arXiv:1809.02983, section 3.
 """
 
 from __future__ import annotations

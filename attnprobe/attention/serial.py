@@ -6,7 +6,8 @@
 The first stage stands bare, for the residual around it is that of the model; every later one refines its
 output. With init "zero" (or residual "scaled") the whole is at first exactly its first stage.
 
-Cost: the sum of the stages. Exactness: that of the stages; exact at first where later stages start at zero.
+Cost: the sum of the stages. Keeps what the stages keep together; what the first one drops is lost to the
+next. Exactness: that of the stages; exact at first where later stages start at zero.
 Source: channel, then place, one after the other: Woo et al. 2018, arXiv:1807.06521, section 3; residuals,
 norms and initial values: `composing.residuals`, `composing.initial_values`.
 """
