@@ -3,10 +3,10 @@
 And for those who write an attention: `assert_core_conforms` and `assert_module_conforms` test that it keeps
 its word (`attnprobe.conformance`; imported, with torch, on first use).
 
-from attnprobe.testing import assert_no_findings
+    from attnprobe.testing import assert_no_findings
 
-def test_attention_is_sound():
-    assert_no_findings(build_model(), inputs, select=["AP1"], causal=True)
+    def test_attention_is_sound():
+        assert_no_findings(build_model(), inputs, select=["AP1"], causal=True)
 """
 
 from __future__ import annotations

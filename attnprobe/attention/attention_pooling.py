@@ -3,7 +3,8 @@
     out = attention(seeds, x)                          seeds [P, E] learned, x [B, S, E] -> [B, P, E]
 
 Cost: 4 B S E² FLOPs for keys and values and 4 B P S E between them; memory linear in S. Replaces the mean or
-the first token as the summary of a sequence; new parameters (retrain).
+the first token as the summary of a sequence: keeps what P questions ask for, loses the order and the rest;
+new parameters (retrain).
 Source: Lee et al. 2019, arXiv:1810.00825, section 3.2, without its feed-forward layers.
 """
 

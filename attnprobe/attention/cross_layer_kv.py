@@ -3,8 +3,8 @@
     k, v = x_1 W_k, x_1 W_v        once
     out_l = softmax(x_l W_q,l k^T / √D) v W_o,l        in every layer l of the group
 
-Cost: n layers save (n - 1) · 4 B S E G D FLOPs of projections, and all but one of n caches. Loses the keys
-and values of the deeper layers (retrain).
+Cost: n layers save (n - 1) · 4 B S E G D FLOPs of projections, and all but one of n caches. Keeps every
+layer's own queries and maps; loses the keys and values of the deeper layers (retrain).
 Source: Brandon et al. 2024, arXiv:2405.12981.
 
     first, second = CrossLayerKv(512, 8), CrossLayerKv(512, 8, owns_kv=False)

@@ -4,11 +4,12 @@
     λ_h = exp(a_h · b_h) - exp(a'_h · b'_h) + λ_init
 
 Cost: 8 B S² H D FLOPs, twice the usual, in two fused calls, and 2 B S E (H + G) D more for the second
-queries and keys; cache 3 G D numbers per token. With λ_init = 0 and no norm exactly plain attention until it
-is trained (b and b' start at 0).
-Source: Ye et al. 2024, arXiv:2410.05258, section 2.1. Departures: λ per head instead of per
-layer; values of width D with H heads instead of 2 D with H / 2, so that the projections of a plain layer can
-be taken over.
+queries and keys; cache 3 G D numbers per token. Keeps what one map sees and the other does not; loses one
+fused call and the sign of the weights, which may be negative. With λ_init = 0 and no norm exactly plain
+attention until it is trained (b and b' start at 0).
+Source: Ye et al. 2024, arXiv:2410.05258, section 2.1. Departures: λ per head instead of per layer; values
+of width D with H heads instead of 2 D with H / 2, so that the projections of a plain layer can be taken
+over.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     out = softmax(query @ key^T + bias) @ value        [B, H, L, D] x [B, G, S, D] -> [B, H, L, Dv]
 
 Cost: 4 B H L S D FLOPs; memory linear in L and S where the kernel is fused.
-Scores grow with √D, so that the softmax saturates and its gradient vanishes when D is large: for small heads,
-or for inputs of small norm. Against scaled attention it must be trained anew (retrain).
+Keeps everything; loses the gradient: scores grow with √D, so that the softmax saturates when D is large. For
+small heads, or for inputs of small norm. Against scaled attention it must be trained anew (retrain).
 Source: Luong et al. 2015, arXiv:1508.04025, section 3.1 ("dot"); Vaswani et al. 2017, arXiv:1706.03762,
 section 3.2.1, says why it was scaled.
 """

@@ -2,10 +2,11 @@
 
     out = (2 σ(x W_g) ⊙ attention(x)) W_o              x [B, S, E], W_g [E, H D], started at zero
 
-Cost: that of the attention inside and 2 B S E H D FLOPs. Adds a non-linearity between W_v and W_o and lets a
-head say nothing without a sink. Exactly the attention inside until W_g is trained, since 2 σ(0) = 1.
-Source: Qiu et al. 2025, arXiv:2505.06708, position G1, elementwise. Departure: the factor 2, for
-that start.
+Cost: that of the attention inside and 2 B S E H D FLOPs. Keeps all of it and loses nothing but time; adds a
+non-linearity between W_v and W_o and lets a head say nothing without a sink. Exactly the attention inside
+until W_g is trained, since 2 σ(0) = 1.
+Source: Qiu et al. 2025, arXiv:2505.06708, position G1, elementwise. Departure: the factor 2, for that
+start.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     out_h = softmax(q_h k_g^T · scale + bias) v_g,  g = h // (H / G)
     [B, H, L, D] x [B, G, S, D] x [B, G, S, Dv] -> [B, H, L, Dv]
 
-Cost: 4 B H L S D FLOPs; saves the copies of 2 B (H - G) S D numbers. In decoding the heads of a group become
-the queries of one call, which reads the cache once.
-Exact. Source: Ainslie et al. 2023, arXiv:2305.13245, section 2.2; `enable_gqa` of torch's fused call.
+Cost: 4 B H L S D FLOPs; saves the copies of 2 B (H - G) S D numbers. In decoding the heads of a group
+become the queries of one call, which reads the cache once. Keeps everything. Exact.
+Source: Ainslie et al. 2023, arXiv:2305.13245, section 2.2; `enable_gqa` of torch's fused call.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@
 
 Cache: R + Dr numbers per token instead of 2 H D. Decoding never makes keys or values: (q W_uk^T) c^T = q (c
 W_uk)^T, so queries go into the space of c, where all heads read one key, and W_uv follows behind: 4 B H S (R
-+ Dr) FLOPs per token. A forward pass costs 4 B S² H (D + Dr) FLOPs. Approximate: exact where [W_k ; W_v] has
++ Dr) FLOPs per token. Keeps the R strongest directions of keys and values together, loses the others. A
+forward pass costs 4 B S² H (D + Dr) FLOPs. Approximate: exact where [W_k ; W_v] has
 rank R and there are no rotary positions.
 Source: DeepSeek-AI 2024, arXiv:2405.04434, sections 2.1.2 and 2.1.3. Departure: queries are not compressed.
 """

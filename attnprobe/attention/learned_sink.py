@@ -2,8 +2,9 @@
 
     out_i = sum over j of exp(s_ij) value_j / (exp(sink_h) + sum over j of exp(s_ij))
 
-Cost: that of `Sdpa` with heads wider by one feature. Relieves the first token of being the sink. Starts, with
-a sink of -30, as plain attention to within exp(-30 - max score); then to be trained.
+Cost: that of `Sdpa` with heads wider by one feature. Relieves the first token of being the sink: keeps all
+maps, loses their sum of one. With a sink of -30 it starts as plain attention to within exp(-30 - max score),
+so nearly exact; then to be trained (retrain).
 Source: OpenAI 2025, gpt-oss model card, arXiv:2508.10925 (a learned bias in the softmax's
 denominator); Miller 2023, "Attention is off by one", is the sink at 0. Fused here by an extra feature: 1 in
 the query, the sink's score in its key.

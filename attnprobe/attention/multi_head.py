@@ -2,7 +2,8 @@
 
     out = concat_h(softmax(x W_q,h (x W_k,h)^T / √D) x W_v,h) W_o      x [B, S, E] -> [B, S, E]
 
-Cost: 8 B S E² FLOPs for the projections and 4 B S² E between them; cache 2 E numbers per token. Exact.
+Cost: 8 B S E² FLOPs for the projections and 4 B S² E between them; cache 2 E numbers per token. Keeps
+everything. Exact.
 Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2.
 """
 

@@ -3,7 +3,8 @@
     out_h = softmax(q_h k^T / √D) v                                    x [B, S, E] -> [B, S, E]
 
 Cost: 4 B S E² (1 + 1/H) FLOPs for the projections and 4 B S² E between them; cache 2 D numbers per token
-instead of 2 H D. The smallest cache of this family, at some quality (retrain).
+instead of 2 H D. Keeps a map of its own for every head, loses their own keys and values: the smallest cache
+of this family, at some quality (retrain).
 Source: Shazeer 2019, arXiv:1911.02150, section 3.
 """
 

@@ -4,7 +4,8 @@
     weights = softmax(scores)                          [B, H, L, S]
     out = weights @ value                              [B, H, L, Dv]
 
-Cost: 4 B H L S D FLOPs; memory B H L S. Exact: the same as `Sdpa`, which is faster and needs less memory.
+Cost: 4 B H L S D FLOPs; memory B H L S. Keeps everything. Exact: the same as `Sdpa`, which is faster and
+needs less memory.
 Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.1, equation 1. The softmax is taken in float32 at
 least.
 """

@@ -2,10 +2,11 @@
 
     out_i = sum over visible j of σ(q_i · k_j · scale + bias_ij - log n_i) value_j        n_i keys that i sees
 
-Cost: 4 B H L S D FLOPs; memory B H l S for l queries at a time, in training B H L S. Has no sinks, since a
-query may take nothing; loses the normalisation, so it must be trained anew (retrain).
-Source: Ramapuram et al. 2024, arXiv:2409.04431, section 2. Departure: they subtract log of the
-sequence's length; here it is the keys that the query sees, so that padding and decoding change nothing.
+Cost: 4 B H L S D FLOPs; memory B H l S for l queries at a time, in training B H L S. Keeps every key's own
+weight and has no sinks, since a query may take nothing; loses the normalisation, so it must be trained anew
+(retrain).
+Source: Ramapuram et al. 2024, arXiv:2409.04431, section 2. Departure: they subtract log of the sequence's
+length; here it is the keys that the query sees, so that padding and decoding change nothing.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@
     out = weights' @ value
 
 Cost: 4 B H L S D + 4 B H² L S FLOPs; memory B H l S for l queries at a time, in training B H L S; no fused
-kernel. Both mixtures start as the identity: exactly plain attention until they are trained.
+kernel. Keeps what all heads see and lets them share it; loses the fused kernel. Both mixtures start as the
+identity: exactly plain attention until they are trained.
 Source: Shazeer et al. 2020, arXiv:2003.02436, section 3. Departure: as many heads in the middle as outside.
 Mask and bias belong to the mixed scores.
 """
