@@ -33,6 +33,7 @@ class Agent(Core):
     """
 
     supports: ClassVar[frozenset[str]] = frozenset(("bidirectional", "cross", "padding", "grouped"))
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, agents: int = 64) -> None:
         super().__init__()

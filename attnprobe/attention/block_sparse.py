@@ -45,6 +45,7 @@ class BlockSparse(Core):
     supports: ClassVar[frozenset[str]] = frozenset(
         ("causal", "bidirectional", "padding", "segments", "dense", "bias", "grouped", "decode")
     )
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, block_size: int = 64, blocks: int = 8, layout: str = "bigbird") -> None:
         super().__init__()

@@ -16,6 +16,7 @@ not the length at hand, so that a token's output does not change when further to
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -30,6 +31,8 @@ class Cosformer(FeatureCore):
     Args:
         max_len: M, the longest sequence; at this distance the weight is zero.
     """
+
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, max_len: int = 8192) -> None:
         super().__init__()

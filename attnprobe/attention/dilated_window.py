@@ -44,6 +44,7 @@ class DilatedWindow(Core):
     supports: ClassVar[frozenset[str]] = frozenset(
         ("causal", "bidirectional", "cross", "padding", "segments", "grouped", "decode")
     )
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, window_size: int = 256, dilation: int = 2) -> None:
         super().__init__()

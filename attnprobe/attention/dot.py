@@ -11,6 +11,8 @@ section 3.2.1, says why it was scaled.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attnprobe.attention.sdpa import Sdpa
 
 
@@ -20,6 +22,8 @@ class Dot(Sdpa):
     Args:
         dropout: Probability, in training.
     """
+
+    has_linear_memory: ClassVar[bool] = True
 
     def usual_scale(self, head_dim: int) -> float:
         """1, whatever the width."""

@@ -40,6 +40,7 @@ class GlobalLocal(Core):
     supports: ClassVar[frozenset[str]] = frozenset(
         ("causal", "bidirectional", "padding", "segments", "dense", "bias", "grouped", "decode")
     )
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, global_tokens: int = 1, window_size: int = 512) -> None:
         super().__init__()

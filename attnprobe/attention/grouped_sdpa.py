@@ -10,6 +10,8 @@ Source: Ainslie et al. 2023, arXiv:2305.13245, section 2.2; `enable_gqa` of torc
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from attnprobe.attention.foundation.masks import Mask
@@ -26,6 +28,8 @@ class GroupedSdpa(Sdpa):
             `repeat_interleave` makes them; the first of each is read. None: they come as they are.
         dropout: Probability, in training.
     """
+
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, num_kv_heads: int | None = None, dropout: float = 0.0) -> None:
         super().__init__(dropout)

@@ -15,6 +15,8 @@ does not scale; a scale other than 1/√D multiplies queries and keys by √(sca
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -31,6 +33,8 @@ class Hedgehog(FeatureCore):
         num_heads: Query heads H.
         head_dim: Width D of queries and keys.
     """
+
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, num_heads: int = 8, head_dim: int = 64) -> None:
         super().__init__()

@@ -36,6 +36,7 @@ class LearnedSink(Core):
     """
 
     supports: ClassVar[frozenset[str]] = Sdpa.supports
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, num_heads: int, initial: float = -30.0, dropout: float = 0.0) -> None:
         super().__init__()

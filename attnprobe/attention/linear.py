@@ -13,6 +13,7 @@ scale; here a scale other than 1/√D multiplies queries and keys by √(scale �
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -24,6 +25,8 @@ _LOG2_E = math.log2(math.e)
 
 class Linear(FeatureCore):
     """Attention by elu(x) + 1, bidirectional, causal or token by token."""
+
+    has_linear_memory: ClassVar[bool] = True
 
     def query_features(self, query: Tensor, scale: float, start: int) -> Tensor:
         """elu(q) + 1, [B, H, C, D]."""

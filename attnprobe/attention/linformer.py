@@ -36,6 +36,7 @@ class Linformer(Core):
     """
 
     supports: ClassVar[frozenset[str]] = frozenset(("bidirectional", "cross", "padding", "grouped"))
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, rank: int = 256, seq_len: int = 4096) -> None:
         super().__init__()

@@ -42,6 +42,7 @@ class Neighbourhood(Core):
     """
 
     supports: ClassVar[frozenset[str]] = frozenset(("bidirectional", "padding", "grouped"))
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, kernel_size: int = 7, *, plane: Plane | None = None, dilation: int = 1) -> None:
         super().__init__()

@@ -40,6 +40,7 @@ class Nystrom(Core):
     """
 
     supports: ClassVar[frozenset[str]] = frozenset(("bidirectional", "cross", "padding", "grouped"))
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, landmarks: int = 64, iterations: int = 6) -> None:
         super().__init__()

@@ -38,6 +38,8 @@ class Performer(FeatureCore):
         seed: Of the features; the same seed gives the same ones on every machine.
     """
 
+    has_linear_memory: ClassVar[bool] = True
+
     block_size: ClassVar[int] = 128
     projection: Tensor
 

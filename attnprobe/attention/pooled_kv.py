@@ -35,6 +35,7 @@ class PooledKv(Core):
     """
 
     supports: ClassVar[frozenset[str]] = frozenset(("bidirectional", "cross", "padding", "grouped"))
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, stride: int = 4, grid: tuple[int, int] | None = None) -> None:
         super().__init__()

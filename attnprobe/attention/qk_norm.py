@@ -34,6 +34,7 @@ class QkNorm(Core):
     """
 
     supports: ClassVar[frozenset[str]] = Sdpa.supports
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, num_heads: int = 1, seq_len: int = 1024, dropout: float = 0.0) -> None:
         super().__init__()

@@ -41,6 +41,7 @@ class Retention(Core):
     """
 
     supports: ClassVar[frozenset[str]] = frozenset(("causal", "padding", "grouped", "decode"))
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, normalise: bool = True, eps: float = 1e-5) -> None:
         super().__init__()

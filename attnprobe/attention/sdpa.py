@@ -28,6 +28,7 @@ class Sdpa(Core):
     supports: ClassVar[frozenset[str]] = frozenset(
         ("causal", "bidirectional", "cross", "padding", "window", "sinks", "segments", "dense", "bias")
     ) | {"grouped", "decode"}
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()

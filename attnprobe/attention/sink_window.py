@@ -38,6 +38,7 @@ class SinkWindow(Core):
     supports: ClassVar[frozenset[str]] = frozenset(
         ("causal", "bidirectional", "cross", "padding", "segments", "dense", "bias", "grouped", "decode")
     )
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, sinks: int = 4, window_size: int = 256) -> None:
         super().__init__()

@@ -39,6 +39,7 @@ class SlidingWindow(Core):
     supports: ClassVar[frozenset[str]] = frozenset(
         ("causal", "bidirectional", "cross", "padding", "window", "segments", "dense", "bias")
     ) | {"grouped", "decode"}
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, window_size: int = 256) -> None:
         super().__init__()

@@ -44,6 +44,7 @@ class Swin(Core):
     """
 
     supports: ClassVar[frozenset[str]] = frozenset(("bidirectional", "padding", "grouped"))
+    has_linear_memory: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from attnprobe.attention import Core, Mask
 from attnprobe.attention.foundation.caches import Cache, KeyValueCache
 from attnprobe.attention.foundation.plain import plain_attention, plain_scores
+from attnprobe.attention.scaled_dot import ScaledDot
 from attnprobe.attention.sdpa import Sdpa
 from attnprobe.conformance import check_names
 from attnprobe.errors import UsageError
@@ -118,7 +119,14 @@ class SwallowsMasks(Sdpa):
         return
 
 
+class HoldsAllScores(ScaledDot):
+    """Says that its memory is linear, and keeps every score."""
+
+    has_linear_memory = True
+
+
 BROKEN = {
+    "memory": HoldsAllScores,
     "agreement": TopLeft,
     "future": MaximumOverTime,
     "padding_content": IgnoresPadding,

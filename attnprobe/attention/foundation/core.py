@@ -21,6 +21,7 @@ class Core(nn.Module):
     """
 
     supports: ClassVar[frozenset[str]] = frozenset()
+    has_linear_memory: ClassVar[bool] = False  # no tensor of a forward grows faster than the sequence
 
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor, mask: Mask = ALL, *, scale: float | None = None
