@@ -33,7 +33,6 @@ class Additive(Core):
     """
 
     supports: ClassVar[frozenset[str]] = Sdpa.supports
-    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, head_dim: int, hidden_dim: int | None = None, chunk_size: int = 64) -> None:
         super().__init__()

@@ -42,7 +42,6 @@ class MixtureOfBlocks(Core):
     supports: ClassVar[frozenset[str]] = frozenset(
         ("causal", "bidirectional", "padding", "grouped", "decode")
     )
-    has_linear_memory: ClassVar[bool] = True
 
     def __init__(self, block_size: int = 64, blocks: int = 4) -> None:
         super().__init__()
