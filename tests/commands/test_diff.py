@@ -250,7 +250,7 @@ def test_times_in_turns(attnprobe: Attnprobe, project: Path) -> None:
     (times,) = scan_of(project)["comparison"]["times"]
     assert (times["metric"], len(times["base_ms"]), len(times["head_ms"])) == ("forward_ms", 7, 7)
     assert times["low"] <= times["ratio"] <= times["high"]
-    # Which is faster is for the clock to say, not for a test; what follows from the interval is tested with it.
+    # Which is faster is for the clock to say, not for a test; what follows from the interval is for both.
     said = verdicts(scan_of(project)["comparison"], "total")["forward_ms"][2]
     assert said == ("worse" if times["low"] > 1.01 else "better" if times["high"] < 0.99 else "within_noise")
 
